@@ -1,5 +1,18 @@
 """What is computed: shapes, data and number formats of real layers."""
 
 from bitweight.workloads.gemm import Gemm
+from bitweight.workloads.layer import Layer
+from bitweight.workloads.layer_operand import Granularity, Operand, Rounding
+from bitweight.workloads.phase import Phase
+from bitweight.workloads.trace import Trace, example_path
 
-__all__ = ["Gemm"]
+__all__ = [
+    "Gemm",
+    "Granularity",
+    "Layer",
+    "Operand",
+    "Phase",
+    "Rounding",
+    "Trace",
+    "example_path",
+]

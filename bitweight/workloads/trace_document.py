@@ -1,0 +1,197 @@
+"""The JSON document of a trace file: what the tensors beside it mean.
+
+Written under the metadata key ``trace``, version 1::
+
+    {"format": "bitweight-trace", "version": 1, "producer": "...", "model": "...",
+     "source_sha256": "...", "phase": "prefill", "text": "...", "token_ids": [...],
+     "layers": [{"name": "blk.3.attn_q", "op": "linear", "m": 24, "n": 576, "k": 576,
+       "x": {"tensor": "blk.3.attn_q.x", "bits": 8, "signed": true,
+             "encoding": "twos_complement", "layout": "MK", "granularity": "token",
+             "scale": "blk.3.attn_q.x_scale", "zero_point": null, "rounding": "half_even"},
+       "w": {..., "layout": "NK", "granularity": "channel", ...},
+       "acc": {"bits": 32, "overflow": "wrap", "tensor": "blk.3.attn_q.acc"},
+       "bias": null, "y": null}]}
+
+Codes are one per byte (two bytes above 8 bits). ``layout`` says how the file holds codes: MK or
+KM for x, NK or KN for w. Scales and zero points are always held as ``Granularity`` shows them.
+``granularity`` is ``tensor``, ``token`` (x), ``channel`` (w) or ``group:G`` with G along k.
+Several layers may name one tensor: it is stored once.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bitweight.workloads.formats import IntFormat
+from bitweight.workloads.json_fields import JsonFields
+from bitweight.workloads.layer import Layer
+from bitweight.workloads.layer_operand import Granularity, Operand, Rounding
+from bitweight.workloads.tensors import StoredTensor, Tensor
+
+_OPS = ("linear", "matmul")
+_STORED_AS_READ = {"x": {"MK": True, "KM": False}, "w": {"KN": True, "NK": False}}
+_ENCODINGS = {True: "twos_complement", False: "unsigned"}
+
+TensorNamer = Callable[[str, Tensor], str]
+
+
+def layer_to_json(layer: Layer, name_tensor: TensorNamer) -> dict[str, Any]:
+    """Describe a layer; ``name_tensor(wish, tensor)`` says under which name a tensor is stored."""
+
+    def named(part: str, tensor: Tensor | None) -> str | None:
+        return None if tensor is None else name_tensor(f"{layer.name}.{part}", tensor)
+
+    def side(part: str, operand: Operand, layout: str, granularity: Granularity) -> dict[str, Any]:
+        suffix = f":{layer.group}" if granularity is Granularity.GROUP else ""
+        return {
+            "tensor": named(part, operand.codes),
+            "bits": operand.format.width,
+            "signed": operand.format.signed,
+            "encoding": _ENCODINGS[operand.format.signed],
+            "layout": layout,
+            "granularity": f"{granularity}{suffix}",
+            "scale": named(f"{part}_scale", operand.scale),
+            "zero_point": named(f"{part}_zp", operand.zero_point),
+            "rounding": str(operand.rounding),
+        }
+
+    return {
+        "name": layer.name,
+        "op": "linear",
+        "m": layer.m,
+        "n": layer.n,
+        "k": layer.k,
+        "x": side("x", layer.x_operand, "MK", layer.x_granularity),
+        "w": side("w", layer.w_operand, "KN", layer.w_granularity),
+        "acc": {
+            "bits": layer.acc_bits,
+            "overflow": "wrap",
+            "tensor": named("acc", layer.golden_tensor),
+        },
+        "bias": named("bias", layer.bias),
+        "y": named("y", layer.y),
+    }
+
+
+class LayerReader:
+    """Turns descriptions of layers into layers over the tensors of one file.
+
+    Args:
+        tensors: The file's tensors by name. Those that layers use are noted in ``used``.
+    """
+
+    def __init__(self, tensors: Mapping[str, StoredTensor]) -> None:
+        self._tensors = tensors
+        self.used: set[str] = set()
+
+    def read(self, value: object, where: str) -> Layer:
+        """Read one entry of ``layers``.
+
+        Raises:
+            ValueError: If a key, a type, a shape or a name is wrong.
+        """
+        fields = JsonFields(value, where)
+        name = _layer_name(fields)
+        fields.where = f"layer {name}"
+        _choice(fields, "op", _OPS)
+        sizes = {size: fields.take(size, int) for size in "mnk"}
+        x, x_group = self._operand(fields, "x", (sizes["m"], sizes["k"]))
+        w, w_group = self._operand(fields, "w", (sizes["k"], sizes["n"]))
+        if x_group and w_group and x_group != w_group:
+            raise ValueError(
+                f"layer {name}: group must be the same for x and w, not {x_group} and {w_group}"
+            )
+        acc = JsonFields(fields.take("acc", dict), f"layer {name}.acc")
+        _choice(acc, "overflow", ("wrap",))
+        layer = Layer(
+            name=name,
+            x_operand=x,
+            w_operand=w,
+            group=x_group or w_group,
+            acc_bits=acc.take("bits", int),
+            golden_tensor=self._tensor(acc, "tensor"),
+            bias=self._tensor(fields, "bias"),
+            y=self._tensor(fields, "y"),
+        )
+        acc.finish()
+        fields.finish()
+        return layer
+
+    def _operand(
+        self, fields: JsonFields, side: str, shape: tuple[int, int]
+    ) -> tuple[Operand, int | None]:
+        part = JsonFields(fields.take(side, dict), f"{fields.where}.{side}")
+        codes = self._required(part, "tensor")
+        layouts = _STORED_AS_READ[side]
+        if not layouts[_choice(part, "layout", tuple(layouts))]:
+            codes = codes.transpose() if len(codes.shape) == 2 else codes
+        if codes.shape != shape:
+            raise ValueError(
+                f"{part.where} must have shape {shape} by the layer's m, n, k, not {codes.shape}"
+            )
+        signed = part.take("signed", bool)
+        _choice(part, "encoding", (_ENCODINGS[signed],))
+        operand = Operand(
+            name=f"{fields.where.removeprefix('layer ')}.{side}",
+            codes=codes,
+            format=IntFormat(width=part.take("bits", int), signed=signed),
+            scale=self._tensor(part, "scale"),
+            zero_point=self._tensor(part, "zero_point"),
+            rounding=Rounding(_choice(part, "rounding", tuple(Rounding))),
+        )
+        group = _group(part, operand, Granularity.TOKEN if side == "x" else Granularity.CHANNEL)
+        part.finish()
+        return operand, group
+
+    def _required(self, fields: JsonFields, key: str) -> StoredTensor:
+        return self._look_up(fields.take(key, str), fields.where)
+
+    def _tensor(self, fields: JsonFields, key: str) -> StoredTensor | None:
+        name = fields.take_optional(key, str)
+        return None if name is None else self._look_up(name, f"{fields.where}.{key}")
+
+    def _look_up(self, name: str, where: str) -> StoredTensor:
+        if name not in self._tensors:
+            raise ValueError(f"{where} must name a tensor of the file, not {name[:80]!r}")
+        self.used.add(name)
+        return self._tensors[name]
+
+
+def check_layer_name(name: str) -> None:
+    """Refuse names that could not be a tensor's, a file's or a table's.
+
+    Raises:
+        ValueError: If ``name`` is not 1 to 200 ASCII letters, digits and ``._:/-``.
+    """
+    allowed = name.isascii() and all(c.isalnum() or c in "._:/-" for c in name)
+    if not (allowed and 1 <= len(name) <= 200):
+        raise ValueError(
+            f"Layer name must be 1 to 200 letters, digits or ._:/- characters, not {name[:80]!r}"
+        )
+
+
+def _layer_name(fields: JsonFields) -> str:
+    name = fields.take("name", str)
+    check_layer_name(name)
+    return name
+
+
+def _choice(fields: JsonFields, key: str, choices: tuple[str, ...]) -> str:
+    value = fields.take(key, str)
+    if value not in choices:
+        raise ValueError(f"{fields.where}.{key} must be {' or '.join(choices)}, not {value[:80]!r}")
+    return value
+
+
+def _group(part: JsonFields, operand: Operand, along: Granularity) -> int | None:
+    """Return the group length that ``granularity`` states, once it fits the scale's axes."""
+    text = part.take("granularity", str)
+    kind, _, length = text.partition(":")
+    expected = (Granularity.TENSOR, along, Granularity.GROUP)[min(operand.axes, 2)]
+    grouped = kind == Granularity.GROUP
+    well_formed = length.isdecimal() and len(length) <= 10 if grouped else text == kind
+    if kind != expected or not well_formed:
+        wanted = "group:G" if expected is Granularity.GROUP else expected
+        raise ValueError(
+            f"{part.where}.granularity must be {wanted}, as its scale's shape is, not {text[:80]!r}"
+        )
+    return int(length) if grouped else None
