@@ -224,12 +224,12 @@ class Layer:
     @property
     def x_granularity(self) -> Granularity:
         """How many activations share a scale."""
-        return (Granularity.TENSOR, Granularity.TOKEN, Granularity.GROUP)[self.x_operand.axes]
+        return self.x_operand.granularity(Granularity.TOKEN)
 
     @property
     def w_granularity(self) -> Granularity:
         """How many weights share a scale."""
-        return (Granularity.TENSOR, Granularity.CHANNEL, Granularity.GROUP)[self.w_operand.axes]
+        return self.w_operand.granularity(Granularity.CHANNEL)
 
     @property
     def golden(self) -> NDArray[np.int64] | None:

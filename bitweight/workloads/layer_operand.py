@@ -107,11 +107,15 @@ class Operand:
             rounding=rounding,
         )
 
-    @property
-    def axes(self) -> int:
-        """Axes of the scale (or else of the zero point): 0 whole tensor, 1 rows, 2 groups."""
+    def granularity(self, along: Granularity) -> Granularity:
+        """Return how many values share a scale, as its axes show.
+
+        Args:
+            along: What a single axis means: TOKEN for x, CHANNEL for w.
+        """
         tensor = self.scale if self.scale is not None else self.zero_point
-        return 0 if tensor is None else len(tensor.shape)
+        axes = 0 if tensor is None else len(tensor.shape)
+        return (Granularity.TENSOR, along, Granularity.GROUP)[min(axes, 2)]
 
     def read_codes(self, rows: slice, cols: slice) -> NDArray[Any]:
         """Return some codes, in their storage type.

@@ -4,7 +4,7 @@ Written under the metadata key ``trace``, version 1::
 
     {"format": "bitweight-trace", "version": 1, "producer": "...", "model": "...",
      "source_sha256": "...", "phase": "prefill", "text": "...", "token_ids": [...],
-     "layers": [{"name": "blk.3.attn_q", "op": "linear", "m": 24, "n": 576, "k": 576,
+     "layers": [{"name": "blk.3.attn_q", "op": "linear", "m": 24, "n": 576, "k": 576, "group": null,
        "x": {"tensor": "blk.3.attn_q.x", "bits": 8, "signed": true,
              "encoding": "twos_complement", "layout": "MK", "granularity": "token",
              "scale": "blk.3.attn_q.x_scale", "zero_point": null, "rounding": "half_even"},
@@ -14,7 +14,8 @@ Written under the metadata key ``trace``, version 1::
 
 Codes are one per byte (two bytes above 8 bits). ``layout`` says how the file holds codes: MK or
 KM for x, NK or KN for w. Scales and zero points are always held as ``Granularity`` shows them.
-``granularity`` is ``tensor``, ``token`` (x), ``channel`` (w) or ``group:G`` with G along k.
+``granularity`` is ``tensor``, ``token`` (x), ``channel`` (w) or ``group:G``, with G along k the
+layer's ``group``; a group makes ``acc`` (m, n, groups) even where scales are coarser.
 Several layers may name one tensor: it is stored once.
 """
 
@@ -41,14 +42,13 @@ def layer_to_json(layer: Layer, name_tensor: TensorNamer) -> dict[str, Any]:
         return None if tensor is None else name_tensor(f"{layer.name}.{part}", tensor)
 
     def side(part: str, operand: Operand, layout: str, granularity: Granularity) -> dict[str, Any]:
-        suffix = f":{layer.group}" if granularity is Granularity.GROUP else ""
         return {
             "tensor": named(part, operand.codes),
             "bits": operand.format.width,
             "signed": operand.format.signed,
             "encoding": _ENCODINGS[operand.format.signed],
             "layout": layout,
-            "granularity": f"{granularity}{suffix}",
+            "granularity": granularity_name(granularity, layer.group),
             "scale": named(f"{part}_scale", operand.scale),
             "zero_point": named(f"{part}_zp", operand.zero_point),
             "rounding": str(operand.rounding),
@@ -60,6 +60,7 @@ def layer_to_json(layer: Layer, name_tensor: TensorNamer) -> dict[str, Any]:
         "m": layer.m,
         "n": layer.n,
         "k": layer.k,
+        "group": layer.group,
         "x": side("x", layer.x_operand, "MK", layer.x_granularity),
         "w": side("w", layer.w_operand, "KN", layer.w_granularity),
         "acc": {
@@ -94,19 +95,16 @@ class LayerReader:
         fields.where = f"layer {name}"
         _choice(fields, "op", _OPS)
         sizes = {size: fields.take(size, int) for size in "mnk"}
-        x, x_group = self._operand(fields, "x", (sizes["m"], sizes["k"]))
-        w, w_group = self._operand(fields, "w", (sizes["k"], sizes["n"]))
-        if x_group and w_group and x_group != w_group:
-            raise ValueError(
-                f"layer {name}: group must be the same for x and w, not {x_group} and {w_group}"
-            )
+        group = fields.take_optional("group", int)
+        x = self._operand(fields, "x", (sizes["m"], sizes["k"]), group)
+        w = self._operand(fields, "w", (sizes["k"], sizes["n"]), group)
         acc = JsonFields(fields.take("acc", dict), f"layer {name}.acc")
         _choice(acc, "overflow", ("wrap",))
         layer = Layer(
             name=name,
             x_operand=x,
             w_operand=w,
-            group=x_group or w_group,
+            group=group,
             acc_bits=acc.take("bits", int),
             golden_tensor=self._tensor(acc, "tensor"),
             bias=self._tensor(fields, "bias"),
@@ -117,8 +115,8 @@ class LayerReader:
         return layer
 
     def _operand(
-        self, fields: JsonFields, side: str, shape: tuple[int, int]
-    ) -> tuple[Operand, int | None]:
+        self, fields: JsonFields, side: str, shape: tuple[int, int], group: int | None
+    ) -> Operand:
         part = JsonFields(fields.take(side, dict), f"{fields.where}.{side}")
         codes = self._required(part, "tensor")
         layouts = _STORED_AS_READ[side]
@@ -138,9 +136,16 @@ class LayerReader:
             zero_point=self._tensor(part, "zero_point"),
             rounding=Rounding(_choice(part, "rounding", tuple(Rounding))),
         )
-        group = _group(part, operand, Granularity.TOKEN if side == "x" else Granularity.CHANNEL)
+        along = Granularity.TOKEN if side == "x" else Granularity.CHANNEL
+        expected = granularity_name(operand.granularity(along), group)
+        stated = part.take("granularity", str)
+        if stated != expected:
+            raise ValueError(
+                f"{part.where}.granularity must be {expected}, as the shape of its scale shows, "
+                f"not {stated[:80]!r}"
+            )
         part.finish()
-        return operand, group
+        return operand
 
     def _required(self, fields: JsonFields, key: str) -> StoredTensor:
         return self._look_up(fields.take(key, str), fields.where)
@@ -182,16 +187,6 @@ def _choice(fields: JsonFields, key: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def _group(part: JsonFields, operand: Operand, along: Granularity) -> int | None:
-    """Return the group length that ``granularity`` states, once it fits the scale's axes."""
-    text = part.take("granularity", str)
-    kind, _, length = text.partition(":")
-    expected = (Granularity.TENSOR, along, Granularity.GROUP)[min(operand.axes, 2)]
-    grouped = kind == Granularity.GROUP
-    well_formed = length.isdecimal() and len(length) <= 10 if grouped else text == kind
-    if kind != expected or not well_formed:
-        wanted = "group:G" if expected is Granularity.GROUP else expected
-        raise ValueError(
-            f"{part.where}.granularity must be {wanted}, as its scale's shape is, not {text[:80]!r}"
-        )
-    return int(length) if grouped else None
+def granularity_name(granularity: Granularity, group: int | None) -> str:
+    """Return ``tensor``, ``token``, ``channel`` or, with the group's length, ``group:32``."""
+    return f"group:{group}" if granularity is Granularity.GROUP else str(granularity)
