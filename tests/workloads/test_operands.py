@@ -1,6 +1,7 @@
 """Drawn operands: range, dtype, determinism and the shape of the distribution."""
 
 from math import erf, sqrt
+from time import perf_counter
 from unittest.mock import Mock
 
 import numpy as np
@@ -63,6 +64,13 @@ def test_normal_is_rounded_and_redrawn_rather_than_clipped(fmt: IntFormat, std: 
     expected = np.diff(cumulative) / (cumulative[-1] - cumulative[0])
     counts = np.array([np.count_nonzero(codes == value) for value in values])
     np.testing.assert_allclose(counts / codes.size, expected, atol=0.003)
+
+
+@pytest.mark.bench
+def test_a_llama_sized_operand_takes_about_a_second() -> None:
+    start = perf_counter()
+    Distribution.parse("normal:20").draw(INT8, (4096, 11008), rng())
+    assert perf_counter() - start < 4
 
 
 def test_halves_round_to_even() -> None:

@@ -1,0 +1,63 @@
+# Every target installs what it needs into $(VENV) first, and again when pyproject.toml changes.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest -n auto
+FILES := bitweight tests
+
+.PHONY: help demo test install check lint types fast verify bench format clean
+
+help:
+	@echo 'make demo    install, then run the shipped example through a tensor engine'
+	@echo 'make test    install with the tools, then run every test'
+	@echo 'make check   lint, types and fast tests: before each commit'
+	@echo 'make verify  model against RTL: lockstep and cocotb'
+	@echo 'make bench   the tests that measure time; wants the machine to itself'
+	@echo 'make format  rewrite the files as the formatter wants them'
+	@echo 'make clean   remove $(VENV) and what tools left behind'
+
+demo: $(VENV)/.core
+	$(BIN)/bitweight simulate systolic_os/carry_save
+
+test: install
+	$(PYTEST) -m 'not bench' --doctest-modules $(FILES)
+
+install: $(VENV)/.dev
+
+check: lint types fast
+
+lint: install
+	$(BIN)/ruff check $(FILES)
+	$(BIN)/ruff format --check $(FILES)
+
+types: install
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+
+fast: install
+	$(PYTEST) -m 'not slow and not bench' --doctest-modules $(FILES)
+
+verify: install
+	$(PYTEST) -m 'not bench' tests/rtl tests/verify
+
+bench: install
+	$(BIN)/pytest -m bench tests
+
+format: install
+	$(BIN)/ruff check --fix $(FILES)
+	$(BIN)/ruff format $(FILES)
+
+clean:
+	rm -rf $(VENV) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# Editable: an edit counts at once. What a user installs, the wheel, has its own test in .ci/run.
+$(VENV)/.core: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
+	  f"error: bitweight needs Python 3.11 or newer, not {v[0]}.{v[1]}; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

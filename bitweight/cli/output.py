@@ -1,0 +1,35 @@
+"""What verbs print on stdout: a table for people, or one JSON document for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+# Without a terminal nothing limits the width: a table in a file or a pipe is never folded.
+_PIPE_WIDTH = 500
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; numbers are right-aligned.
+
+    Args:
+        columns: Headings.
+        rows: Cells, shown by ``str``.
+    """
+    cells = [list(row) for row in rows]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for i, heading in enumerate(columns):
+        numeric = bool(cells) and all(isinstance(row[i], int | float) for row in cells)
+        table.add_column(heading, justify="right" if numeric else "left")
+    for row in cells:
+        table.add_row(*map(str, row))
+    console = Console(markup=False, highlight=False)
+    console.print(table, width=None if console.is_terminal else _PIPE_WIDTH)
