@@ -1,0 +1,118 @@
+"""The catalog: every design by name, as data.
+
+``DESIGNS`` lists engines (``engine/pe``), ``PES`` the PEs. A name may carry operand formats:
+``systolic_os/mac/int4xint8`` is the entry ``systolic_os/mac`` with a in int4 and b in int8.
+"""
+
+import dataclasses
+import difflib
+import enum
+import typing
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from bitweight.sim.engines.systolic_os import SystolicOsSpec
+from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
+from bitweight.sim.pe.mac import MacSpec
+from bitweight.workloads.formats import IntFormat
+
+PES: Mapping[str, Any] = MappingProxyType({pe.name: pe for pe in (MacSpec(), CarrySaveMacSpec())})
+"""PEs at their default formats: int8 x int8, 32-bit accumulator."""
+
+DESIGNS: Mapping[str, Any] = MappingProxyType(
+    {spec.name: spec for spec in (SystolicOsSpec(pe=pe) for pe in PES.values())}
+)
+"""Engines at their default size and formats."""
+
+
+def design(name: str, settings: Iterable[str] = ()) -> Any:
+    """Return the engine that ``name`` and ``settings`` describe.
+
+    Args:
+        name: ``engine/pe`` or ``engine/pe/AxB``.
+        settings: ``field=value`` with dotted fields, for example ``rows=32`` or ``pe.a=int4``.
+
+    Raises:
+        ValueError: If the name, a field or a value is unknown; the message suggests the nearest.
+    """
+    entry, _, formats = name.partition("/")
+    variant, _, formats = formats.partition("/")
+    entry = f"{entry}/{variant}" if variant else entry
+    if entry not in DESIGNS:
+        raise ValueError(f"Design must be in the catalog, not {name!r}{_nearest(entry, DESIGNS)}")
+    spec = DESIGNS[entry]
+    if formats:
+        a, is_pair, b = formats.partition("x")
+        if not is_pair:
+            raise ValueError(f"Operand formats must look like int8xint4, not {formats!r}")
+        spec = vary(spec, (f"pe.a={a}", f"pe.b={b}"))
+    return vary(spec, settings)
+
+
+def vary(spec: Any, settings: Iterable[str]) -> Any:
+    """Return ``spec`` with the fields that ``settings`` name replaced, all at once.
+
+    Raises:
+        ValueError: If a field is unknown, a value cannot be read, or the spec refuses it.
+    """
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        path, is_assignment, text = setting.partition("=")
+        if not is_assignment:
+            raise ValueError(f"Setting must be FIELD=VALUE, not {setting!r}")
+        _place(changes, path.split("."), text, setting)
+    return _replace(spec, changes)
+
+
+def _place(changes: dict[str, Any], path: list[str], text: str, setting: str) -> None:
+    for name in path[:-1]:
+        changes = changes.setdefault(name, {})
+        if not isinstance(changes, dict):
+            raise ValueError(f"Setting {setting!r} contradicts one before it")
+    changes[path[-1]] = text
+
+
+def _replace(spec: Any, changes: Mapping[str, Any]) -> Any:
+    kinds = typing.get_type_hints(type(spec))
+    values: dict[str, Any] = {}
+    for name, change in changes.items():
+        if name not in kinds:
+            fields = [field.name for field in dataclasses.fields(spec)]
+            raise ValueError(
+                f"{type(spec).__name__} has no field {name!r}{_nearest(name, fields)}; "
+                f"its fields are {', '.join(fields)}"
+            )
+        current = getattr(spec, name)
+        if isinstance(change, Mapping):
+            if not dataclasses.is_dataclass(current):
+                raise ValueError(f"Field {name!r} of {type(spec).__name__} has no fields inside")
+            values[name] = _replace(current, change)
+        else:
+            values[name] = _read(kinds[name], name, change)
+    return dataclasses.replace(spec, **values)
+
+
+def _read(kind: Any, name: str, text: str) -> Any:
+    if kind is IntFormat:
+        return IntFormat.parse(text)
+    if kind is bool:
+        if text not in {"true", "false"}:
+            raise ValueError(f"Field {name!r} must be true or false, not {text!r}")
+        return text == "true"
+    if kind is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise ValueError(f"Field {name!r} must be an integer, not {text!r}") from None
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        choices = [member.value for member in kind]
+        if text not in choices:
+            raise ValueError(f"Field {name!r} must be one of {', '.join(choices)}, not {text!r}")
+        return kind(text)
+    raise ValueError(f"Field {name!r} cannot be set whole; set one of the fields inside it")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+    return f"; did you mean {close[0]!r}?" if close else ""

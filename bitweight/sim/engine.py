@@ -1,0 +1,189 @@
+"""What every engine model offers, whatever its type: four functions on its spec.
+
+``simulate`` gives bits, cycles and activity of a GEMM, ``cycles`` the cycles alone from the sizes,
+``beats`` what each port carries, and ``run`` the slow reference that steps clock by clock and
+checks the other three. Each engine file registers itself by its spec's type.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import singledispatch
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitweight.sim.kernels.matmul import matmul, wrap
+from bitweight.workloads.formats import IntFormat
+from bitweight.workloads.gemm import check_sizes
+
+_UNKNOWN = "No engine model takes a {}; see sim.catalog.DESIGNS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """Events of one or more GEMMs, as counts that need no signal values.
+
+    Attributes:
+        macs: Multiply-accumulates of the GEMM itself, padding not counted.
+        digits: Digit slots that issued a digit of ``a`` for these MACs.
+        idle_slots: Digit slots of the array, over all cycles, that issued none.
+        register_writes: Flip-flop bits of all PEs clocked, over all cycles; PEs have no enable.
+        beats: Beats of each port.
+        correction_ops: Integer additions and multiplications outside the engine, for zero points.
+    """
+
+    macs: int = 0
+    digits: int = 0
+    idle_slots: int = 0
+    register_writes: int = 0
+    beats: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    correction_ops: int = 0
+
+    def __add__(self, other: "Activity") -> "Activity":
+        """Add the counts of two runs."""
+        ports = [*self.beats, *(port for port in other.beats if port not in self.beats)]
+        return Activity(
+            macs=self.macs + other.macs,
+            digits=self.digits + other.digits,
+            idle_slots=self.idle_slots + other.idle_slots,
+            register_writes=self.register_writes + other.register_writes,
+            beats=MappingProxyType(
+                {port: self.beats.get(port, 0) + other.beats.get(port, 0) for port in ports}
+            ),
+            correction_ops=self.correction_ops + other.correction_ops,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MatmulResult:
+    """What an engine makes of one GEMM.
+
+    Attributes:
+        acc: Resolved accumulators, shape (m, n), int64, wrapped to the spec's width.
+        overflow: Number of outputs whose exact value does not fit the accumulator.
+        cycles: Clock edges from the one that accepts ``cmd`` to the one that delivers the last
+            result beat, both included, with every stream always willing.
+        activity: Event counts.
+    """
+
+    acc: NDArray[np.int64]
+    overflow: int
+    cycles: int
+    activity: Activity
+
+
+Locate = Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], NDArray[np.int64]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortBeats:
+    """Which matrix elements the beats of one port carry, in order.
+
+    Attributes:
+        matrix: ``A``, ``B`` or ``C`` of ``C = A B``.
+        count: Number of beats.
+        lanes: Elements of a beat.
+        locate: Takes beat numbers, shape (beats,), and returns the row and the column of every
+            lane, each of shape (beats, lanes); those outside the matrix are padding.
+    """
+
+    matrix: str
+    count: int
+    lanes: int
+    locate: Locate
+
+    def gather(self, values: NDArray[np.integer], start: int, stop: int) -> NDArray[np.int64]:
+        """Return what beats ``start`` to ``stop`` carry of ``values``; padding is 0.
+
+        Args:
+            values: The matrix, shape (rows, columns).
+            start: First beat.
+            stop: One past the last beat.
+
+        Returns:
+            Shape (beats, lanes), int64.
+        """
+        rows, columns = self.locate(np.arange(start, min(stop, self.count), dtype=np.int64))
+        is_inside = (rows < values.shape[0]) & (columns < values.shape[1])
+        taken = values[np.where(is_inside, rows, 0), np.where(is_inside, columns, 0)]
+        return np.where(is_inside, taken, 0).astype(np.int64)
+
+
+@singledispatch
+def simulate(spec: object, a: NDArray[np.integer], b: NDArray[np.integer]) -> MatmulResult:
+    """Run a GEMM on an engine: exact bits, exact cycles.
+
+    Args:
+        spec: The engine, for example ``DESIGNS["systolic_os/carry_save"]``.
+        a: Streamed operand, shape (m, k), integers in the spec's ``a`` format.
+        b: Other operand, shape (k, n), integers in the spec's ``b`` format.
+
+    Raises:
+        TypeError: If ``spec`` is no engine, or an operand is not an integer array.
+        ValueError: If shapes disagree or a code is outside its format.
+    """
+    raise TypeError(_UNKNOWN.format(type(spec).__name__))
+
+
+@singledispatch
+def cycles(spec: object, *, m: int, n: int, k: int) -> int:
+    """Return the cycles of an (m, k) x (k, n) GEMM, as ``MatmulResult.cycles`` defines them."""
+    raise TypeError(_UNKNOWN.format(type(spec).__name__))
+
+
+@singledispatch
+def beats(spec: object, *, m: int, n: int, k: int) -> Mapping[str, PortBeats]:
+    """Return, per port, which elements each beat of an (m, k) x (k, n) GEMM carries."""
+    raise TypeError(_UNKNOWN.format(type(spec).__name__))
+
+
+@singledispatch
+def run(
+    spec: object, a: NDArray[np.integer], b: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], int]:
+    """Step an engine clock by clock through a GEMM; slow, and obviously right.
+
+    Returns:
+        The accumulators, shape (m, n), and the cycles.
+    """
+    raise TypeError(_UNKNOWN.format(type(spec).__name__))
+
+
+def check_operands(
+    a: NDArray[np.integer],
+    b: NDArray[np.integer],
+    *,
+    a_format: IntFormat,
+    b_format: IntFormat,
+) -> tuple[int, int, int]:
+    """Refuse operands that an engine cannot take.
+
+    Returns:
+        The sizes m, n, k.
+    """
+    for name, operand, form in (("a", a, a_format), ("b", b, b_format)):
+        if not isinstance(operand, np.ndarray) or not np.issubdtype(operand.dtype, np.integer):
+            kind = getattr(operand, "dtype", type(operand).__name__)
+            raise TypeError(f"Operand {name} must be an integer array, not {kind}")
+        if operand.ndim != 2:
+            raise ValueError(f"Operand {name} must have 2 dimensions, not shape {operand.shape}")
+        if not form.admits(operand):
+            raise ValueError(
+                f"Operand {name} must hold {form} codes ({form.min} to {form.max}), "
+                f"not {operand.min()} to {operand.max()}"
+            )
+    if a.shape[1] != b.shape[0]:
+        raise ValueError(f"Operands must share k: a is {a.shape}, b is {b.shape}")
+    m, k, n = a.shape[0], a.shape[1], b.shape[1]
+    check_sizes(m=m, n=n, k=k)
+    return m, n, k
+
+
+def accumulate(
+    a: NDArray[np.integer], b: NDArray[np.integer], acc_width: int
+) -> tuple[NDArray[np.int64], int]:
+    """Return ``a @ b`` wrapped to ``acc_width`` bits, and how many outputs wrapping changed."""
+    exact = matmul(a, b)
+    acc = wrap(exact, acc_width)
+    return acc, 0 if acc is exact else int(np.count_nonzero(acc != exact))

@@ -1,0 +1,1 @@
+"""Fast exact arithmetic behind the models."""

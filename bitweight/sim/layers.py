@@ -1,0 +1,187 @@
+"""The layer loop: one quantised layer on one engine, held against its golden accumulators.
+
+A scale group along k is a GEMM with a drain of its own; a ragged last group is a shorter GEMM.
+Zero points are taken off outside the engine, as exact integers, and counted.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitweight.sim.engine import Activity, MatmulResult, cycles, simulate
+from bitweight.sim.kernels.matmul import wrap
+from bitweight.workloads.layer import Layer
+
+
+class Binding(enum.StrEnum):
+    """Which side of a layer streams as ``a``; with ``w`` the engine computes the transpose."""
+
+    X = "x"
+    W = "w"
+    AUTO = "auto"
+
+
+class Golden(enum.StrEnum):
+    """How accumulators compare with the trace's golden ones."""
+
+    EQUAL = "equal"
+    DIFFERS = "differs"
+    ABSENT = "absent"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LayerResult:
+    """What an engine makes of a layer.
+
+    Attributes:
+        name: The layer's name.
+        m: Tokens.
+        n: Outputs.
+        k: Inputs.
+        binding: The side that streamed as ``a``.
+        acc: Accumulators with zero points taken off, shape (m, n), or (m, n, groups), int64.
+        overflow: Outputs of the engine whose exact value did not fit its accumulator.
+        cycles: Sum over the layer's GEMMs.
+        utilisation: m n k / (cycles x peak MACs per clock).
+        golden: Comparison with the layer's golden accumulators.
+        wrong: Number of accumulators that differ from golden ones; 0 if there are none.
+        activity: Event counts, summed over the layer's GEMMs.
+        saved_cycles: With ``auto``, cycles saved over the other binding; else 0.
+    """
+
+    name: str
+    m: int
+    n: int
+    k: int
+    binding: Binding
+    acc: NDArray[np.int64]
+    overflow: int
+    cycles: int
+    utilisation: float
+    golden: Golden
+    wrong: int
+    activity: Activity
+    saved_cycles: int = 0
+
+
+def run(spec: Any, layer: Layer, binding: str = Binding.X) -> LayerResult:
+    """Run a layer on an engine.
+
+    Args:
+        spec: The engine.
+        layer: Operands, scale groups, zero points and golden accumulators.
+        binding: ``x``: activations stream as ``a``; ``w``: weights do, with the spec's operand
+            formats swapped; ``auto``: whichever takes fewer cycles.
+
+    Raises:
+        ValueError: If the binding is unknown or the operands do not fit the engine's formats.
+    """
+    if binding not in list(Binding):
+        raise ValueError(f"Binding must be {', '.join(Binding)}, not {binding!r}")
+    chosen, saved = Binding(binding), 0
+    if chosen is Binding.AUTO:
+        counts = {side: layer_cycles(spec, layer, side) for side in (Binding.X, Binding.W)}
+        chosen = Binding.X if counts[Binding.X] <= counts[Binding.W] else Binding.W
+        saved = max(counts.values()) - min(counts.values())
+    return dataclasses.replace(_run_bound(spec, layer, chosen), saved_cycles=saved)
+
+
+def layer_cycles(spec: Any, layer: Layer, binding: Binding) -> int:
+    """Return the cycles of a layer from its sizes alone, for ``x`` or ``w``."""
+    m, n = (layer.m, layer.n) if binding is Binding.X else (layer.n, layer.m)
+    bound = _bind(spec, binding)
+    return sum(cycles(bound, m=m, n=n, k=part.stop - part.start) for part in _groups(layer))
+
+
+def _run_bound(spec: Any, layer: Layer, binding: Binding) -> LayerResult:
+    bound = _bind(spec, binding)
+    x, w = layer.x, layer.w
+    results = [
+        simulate(bound, x[:, part], w[part])
+        if binding is Binding.X
+        else simulate(bound, w[part].T, x[:, part].T)
+        for part in _groups(layer)
+    ]
+    acc, corrections = _assemble(layer, results, binding, x, w)
+    golden, wrong = _compare(layer, acc)
+    total = sum(result.cycles for result in results)
+    activity = sum((result.activity for result in results), Activity(correction_ops=corrections))
+    return LayerResult(
+        name=layer.name,
+        m=layer.m,
+        n=layer.n,
+        k=layer.k,
+        binding=binding,
+        acc=acc,
+        overflow=sum(result.overflow for result in results),
+        cycles=total,
+        utilisation=layer.gemm.macs / (total * spec.peak_macs),
+        golden=golden,
+        wrong=wrong,
+        activity=activity,
+    )
+
+
+def _bind(spec: Any, binding: Binding) -> Any:
+    if binding is Binding.X:
+        return spec
+    return dataclasses.replace(spec, pe=dataclasses.replace(spec.pe, a=spec.pe.b, b=spec.pe.a))
+
+
+def _groups(layer: Layer) -> Iterator[slice]:
+    length = layer.group or layer.k
+    for start in range(0, layer.k, length):
+        yield slice(start, min(start + length, layer.k))
+
+
+def _assemble(
+    layer: Layer,
+    results: list[MatmulResult],
+    binding: Binding,
+    x: NDArray[Any],
+    w: NDArray[Any],
+) -> tuple[NDArray[np.int64], int]:
+    """Stack the groups, undo the transpose, and take the zero points off."""
+    parts, operations = [], 0
+    for index, (part, result) in enumerate(zip(_groups(layer), results, strict=True)):
+        acc = result.acc if binding is Binding.X else result.acc.T
+        acc, count = _take_off_zero_points(layer, acc, x[:, part], w[part], index)
+        parts.append(acc)
+        operations += count
+    return (parts[0] if layer.group is None else np.stack(parts, axis=2)), operations
+
+
+def _take_off_zero_points(
+    layer: Layer, acc: NDArray[np.int64], x: NDArray[Any], w: NDArray[Any], group: int
+) -> tuple[NDArray[np.int64], int]:
+    """Return ``sum (x - zx)(w - zw)`` from ``sum x w``, and the additions and multiplications.
+
+    sum (x - zx)(w - zw) = sum x w - zx sum w - zw sum x + k zx zw
+    """
+    (m, k), n = x.shape, w.shape[1]
+    x_zero, w_zero = layer.x_zero_point, layer.w_zero_point
+    operations = 0
+    if x_zero is not None:
+        zx = (x_zero[:, group] if x_zero.ndim == 2 else x_zero).reshape(-1, 1)
+        acc = acc - zx * w.sum(axis=0, dtype=np.int64)[None, :]
+        operations += k * n + 2 * m * n
+    if w_zero is not None:
+        zw = (w_zero[group] if w_zero.ndim == 2 else w_zero).reshape(1, -1)
+        centred = x.sum(axis=1, dtype=np.int64)[:, None]
+        if x_zero is not None:
+            centred = centred - k * zx
+        acc = acc - centred * zw
+        operations += m * k + 2 * m * n
+    return (acc if operations == 0 else wrap(acc, min(layer.acc_bits, 63))), operations
+
+
+def _compare(layer: Layer, acc: NDArray[np.int64]) -> tuple[Golden, int]:
+    golden = layer.golden
+    if golden is None:
+        return Golden.ABSENT, 0
+    wrong = int(np.count_nonzero(golden != acc))
+    return (Golden.DIFFERS if wrong else Golden.EQUAL), wrong

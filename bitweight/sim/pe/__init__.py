@@ -1,0 +1,7 @@
+"""Processing elements: one file each, registered with ``sim.pe.step`` by its spec's type."""
+
+from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
+from bitweight.sim.pe.mac import MacSpec
+from bitweight.sim.pe.step import initial_state, resolve, step
+
+__all__ = ["CarrySaveMacSpec", "MacSpec", "initial_state", "resolve", "step"]
