@@ -1,16 +1,15 @@
 """``bitweight list``: what there is."""
 
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from enum import StrEnum
-from typing import Annotated
+from enum import Enum, StrEnum
+from typing import Annotated, Any
 
 import typer
 
 from bitweight.cli.output import print_json, print_table
 from bitweight.sim import DESIGNS
 from bitweight.workloads.formats import IntFormat
-
-Row = dict[str, str | int]
 
 
 class Topic(StrEnum):
@@ -24,29 +23,36 @@ def list_(
     topic: Annotated[Topic, typer.Argument(help="What to list.")] = Topic.DESIGNS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List designs with the fields that --set changes, formats or models."""
+    """List designs, with the fields that --set changes, or operand formats."""
     rows = {Topic.DESIGNS: _designs, Topic.FORMATS: _formats}[topic]()
     if json:
         print_json(rows)
     else:
-        print_table(list(rows[0]), [list(row.values()) for row in rows])
+        print_table(list(rows[0]), [[_text(cell) for cell in row.values()] for row in rows])
 
 
-def _designs() -> list[Row]:
-    return [{"design": name, "fields": " ".join(_fields(spec))} for name, spec in DESIGNS.items()]
+def _designs() -> list[dict[str, Any]]:
+    return [{"design": name, "fields": dict(_settings(spec))} for name, spec in DESIGNS.items()]
 
 
-def _fields(spec: object, prefix: str = "") -> list[str]:
-    """Return ``name=value`` for each field, dotted where specs nest."""
-    texts: list[str] = []
+def _settings(spec: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield each field as --set names and reads it, dotted where specs nest."""
     for field in fields(spec) if is_dataclass(spec) else ():
-        value = getattr(spec, field.name)
-        name = prefix + field.name
-        nested = [] if isinstance(value, IntFormat) else _fields(value, f"{name}.")
-        texts += nested or [f"{name}={value}"]
-    return texts
+        value, name = getattr(spec, field.name), prefix + field.name
+        if isinstance(value, IntFormat):
+            yield name, str(value)
+        elif is_dataclass(value):
+            yield from _settings(value, f"{name}.")
+        else:
+            yield name, value.value if isinstance(value, Enum) else value
 
 
-def _formats() -> list[Row]:
+def _formats() -> list[dict[str, Any]]:
     formats = [IntFormat(width=w, signed=signed) for signed in (True, False) for w in range(2, 17)]
     return [{"format": str(f), "bits": f.width, "min": f.min, "max": f.max} for f in formats]
+
+
+def _text(cell: object) -> object:
+    if not isinstance(cell, dict):
+        return cell
+    return " ".join(f"{name}={str(value).lower()}" for name, value in cell.items())

@@ -31,5 +31,5 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(heading, justify="right" if numeric else "left")
     for row in cells:
         table.add_row(*map(str, row))
-    console = Console(markup=False, highlight=False)
-    console.print(table, width=None if console.is_terminal else _PIPE_WIDTH)
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, markup=False)
+    console.print(table, highlight=False)

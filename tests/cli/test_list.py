@@ -1,0 +1,34 @@
+"""``bitweight list`` against the catalog and the formats."""
+
+import json
+
+import pytest
+
+from bitweight.cli.app import run
+from bitweight.sim import DESIGNS
+
+
+def test_designs_are_listed_with_the_fields_that_set_changes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["design"] for row in rows] == list(DESIGNS)
+    fields = {row["design"]: row["fields"] for row in rows}["systolic_os/carry_save"]
+    assert (fields["rows"], fields["cols"], fields["pe.a"]) == (16, 16, "int8")
+
+
+def test_every_integer_format_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "formats", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 2 * 15
+    assert {"format": "int8", "bits": 8, "min": -128, "max": 127} in rows
+    assert {"format": "uint16", "bits": 16, "min": 0, "max": 65535} in rows
+
+
+@pytest.mark.parametrize("topic", ["designs", "formats"])
+def test_a_piped_table_is_not_folded(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", topic]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert run(["list", topic, "--json"]) == 0
+    assert len(table) == 2 + len(json.loads(capsys.readouterr().out))
