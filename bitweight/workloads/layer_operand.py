@@ -52,7 +52,7 @@ class Operand:
         name: What messages call it, for example ``blk.3.attn_q.x``.
         codes: Integer codes, shape (m, k) for x and (k, n) for w, one per element.
         format: The integers that a code may be; often fewer bits than the type that stores it.
-        scale: Positive floats in one of the shapes of ``Granularity``; None for bare integers.
+        scale: Floats of either sign in a shape of ``Granularity``; None for bare integers.
         zero_point: The code of real zero, in a shape of ``Granularity``; None for zero.
         rounding: How the codes were made.
     """
@@ -131,14 +131,14 @@ class Operand:
         """Return the scales.
 
         Raises:
-            ValueError: If one is infinite, not a number or below zero.
+            ValueError: If one is infinite or not a number.
         """
         if self.scale is None:
             return None
         scale = self.scale.read()
-        if not (np.isfinite(scale).all() and (scale >= 0).all()):
-            bad = scale[~(np.isfinite(scale) & (scale >= 0))].flat[0]
-            raise ValueError(f"{self.name}_scale must be finite and not below 0, not {bad}")
+        if not np.isfinite(scale).all():
+            bad = scale[~np.isfinite(scale)].flat[0]
+            raise ValueError(f"{self.name}_scale must be finite, not {bad}")
         return scale
 
     def read_zero_point(self) -> NDArray[np.int64] | None:

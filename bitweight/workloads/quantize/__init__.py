@@ -1,0 +1,5 @@
+"""Encoders: real values to a number format, one format per file."""
+
+from bitweight.workloads.quantize.w8a8 import W8A8, Quantised, quantise_w, quantise_x
+
+__all__ = ["W8A8", "Quantised", "quantise_w", "quantise_x"]
