@@ -59,6 +59,11 @@ class CarrySaveMacSpec:
         return 1
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Names of the accumulator registers; modulo ``2**acc_width`` they add up to the value."""
+        return ("sum", "carry")
+
+    @property
     def digits(self) -> int:
         """Digit slots of a MAC: all Booth digits of ``a`` at once."""
         return self.rows.digits

@@ -48,6 +48,11 @@ class MacSpec:
         return 0
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Names of the accumulator registers; modulo ``2**acc_width`` they add up to the value."""
+        return ("acc",)
+
+    @property
     def digits(self) -> int:
         """Digit slots of a MAC: the operand is taken whole."""
         return 1

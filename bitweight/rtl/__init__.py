@@ -1,0 +1,6 @@
+"""Amaranth generators: the RTL twin of each model, same path, same name."""
+
+from bitweight.rtl import engines, pe
+from bitweight.rtl.build import component, emit
+
+__all__ = ["component", "emit", "engines", "pe"]

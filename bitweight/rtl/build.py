@@ -1,0 +1,75 @@
+"""From a spec to RTL and from RTL to Verilog text.
+
+Amaranth writes a copy of a module for every place where it is used. A module that stands in many
+places is therefore a ``Part``: converted once, and placed as an instance of that one module.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import singledispatch
+from typing import Any
+
+from amaranth.back import verilog
+from amaranth.hdl import ClockSignal, Elaboratable, Instance, ResetSignal
+from amaranth.lib import wiring
+
+
+@singledispatch
+def component(spec: object) -> Any:
+    """Return the RTL component that ``spec`` describes."""
+    raise TypeError(f"No RTL generator takes a {type(spec).__name__}; see sim.catalog.DESIGNS")
+
+
+class Part:
+    """A clocked module that is emitted once, however often it is placed.
+
+    Attributes:
+        name: Its Verilog module name.
+        component: What it holds.
+    """
+
+    def __init__(self, name: str, component: wiring.Component) -> None:
+        self.name = name
+        self.component = component
+
+    def place(self, **connections: Any) -> Instance:
+        """Return one instance; every port of the component must be connected."""
+        members = dict(self.component.signature.members)
+        if members.keys() != connections.keys():
+            raise AssertionError(f"{self.name}: ports are {sorted(members)}")
+        ports = {
+            f"{'i' if members[name].flow is wiring.In else 'o'}_{name}": value
+            for name, value in connections.items()
+        }
+        return Instance(self.name, i_clk=ClockSignal(), i_rst=ResetSignal(), **ports)
+
+
+def emit(spec: Any) -> str:
+    """Return the Verilog of a design: its parts, then its top module.
+
+    The top module is named after the design, ``/`` as ``_``. The same spec gives the same text.
+    """
+    top = component(spec)
+    name = module_name(spec.name)
+    parts = getattr(top, "parts", ())
+    return "\n".join([*(_convert(part.component, part.name) for part in parts), _convert(top, name)])
+
+
+def module_name(design: str) -> str:
+    """Return the Verilog name of a design's top module."""
+    return design.replace("/", "_")
+
+
+def _convert(design: Elaboratable, name: str) -> str:
+    text = verilog.convert(design, name=name, emit_src=False, strip_internal_attrs=True)
+    return _plain_names(text)
+
+
+def _plain_names(text: str) -> str:
+    """Turn the escaped names of submodules (``\\top.control ``) into plain ones (``top_control``)."""
+    return re.sub(r"\\([A-Za-z_][\w.]*) ", lambda match: match[1].replace(".", "_") + " ", text)
+
+
+def flatten(rows: Iterable[Iterable[Any]]) -> list[Any]:
+    """Return the elements of a two-dimensional list, row by row."""
+    return [element for row in rows for element in row]

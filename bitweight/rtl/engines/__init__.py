@@ -1,0 +1,5 @@
+"""RTL of the engines, registered with ``rtl.build.component`` by their spec's type."""
+
+from bitweight.rtl.engines.systolic_os import SystolicOs
+
+__all__ = ["SystolicOs"]

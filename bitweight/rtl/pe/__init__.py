@@ -1,0 +1,6 @@
+"""RTL of the PEs, registered with ``rtl.build.component`` by their spec's type."""
+
+from bitweight.rtl.pe.carry_save_mac import CarrySaveMac
+from bitweight.rtl.pe.mac import Mac
+
+__all__ = ["CarrySaveMac", "Mac"]
