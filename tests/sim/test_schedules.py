@@ -1,10 +1,13 @@
 """SCALE-Sim's counts against runs of that simulator."""
 
 import csv
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bitweight.sim import DESIGNS, cycles
 from bitweight.sim.schedules import scalesim_cycles
 
 
@@ -41,3 +44,20 @@ def test_an_unknown_dataflow_is_refused_with_the_choices() -> None:
 def test_a_size_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="size rows must be 1 to 4294967295, not 0"):
         scalesim_cycles("os", m=1, n=1, k=1, rows=0, cols=1)
+
+
+def test_the_table_in_the_docs_is_what_both_functions_say() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "scalesim.md").read_text()
+    rows = re.findall(
+        r"^\| (\d+) x (\d+) x (\d+) on (\d+) x (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$",
+        text,
+        re.MULTILINE,
+    )
+    assert len(rows) == 4
+    for row in rows:
+        m, k, n, array_rows, cols, tiles, theirs, mac, carry_save = map(int, row)
+        assert tiles == -(-m // array_rows) * -(-n // cols)
+        assert scalesim_cycles("os", m=m, n=n, k=k, rows=array_rows, cols=cols) == theirs
+        for name, ours in (("mac", mac), ("carry_save", carry_save)):
+            spec = replace(DESIGNS[f"systolic_os/{name}"], rows=array_rows, cols=cols)
+            assert cycles(spec, m=m, n=n, k=k) == ours
