@@ -5,7 +5,7 @@ The model runs in floating point; the inputs and weights of the chosen layers ar
 accumulators.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,22 +26,56 @@ class Cut:
     """One layer to capture.
 
     Attributes:
-        name: Its name in the model, for example ``blk.3.attn_q``.
+        block: Its block in the model, from 0.
+        kind: Which of ``LINEAR_KINDS`` it is.
         outputs: Keep only the first this many outputs, and say so in the name; None for all.
     """
 
-    name: str
+    block: int
+    kind: str
     outputs: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a cut that leaves nothing."""
+        """Refuse layers that no Llama model has."""
+        if self.block < 0:
+            raise ValueError(f"Block must be at least 0, not {self.block!r}")
+        if self.kind not in LINEAR_KINDS:
+            kinds = ", ".join(LINEAR_KINDS)
+            raise ValueError(f"Layer kind must be one of {kinds}, not {self.kind!r}")
         if self.outputs is not None and self.outputs < 1:
             raise ValueError(f"Outputs to keep must be at least 1, not {self.outputs!r}")
 
     @property
-    def block(self) -> int:
-        """Block of the model that holds the layer."""
-        return int(self.name.split(".")[1])
+    def name(self) -> str:
+        """The layer's name in the model, for example ``blk.3.attn_q``."""
+        return f"blk.{self.block}.{self.kind}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Every kind in every block.
+
+    Attributes:
+        blocks: Blocks from 0; none means all of the model.
+        kinds: Some of ``LINEAR_KINDS``; none means all.
+        outputs: Keep only the first this many outputs of each layer.
+    """
+
+    blocks: tuple[int, ...] = ()
+    kinds: tuple[str, ...] = ()
+    outputs: int | None = None
+
+    def cuts(self, block_count: int) -> tuple[Cut, ...]:
+        """Return the layers chosen from a model of ``block_count`` blocks.
+
+        Raises:
+            ValueError: If a kind is not a linear layer of a Llama block.
+        """
+        return tuple(
+            Cut(block=block, kind=kind, outputs=self.outputs)
+            for block in self.blocks or range(block_count)
+            for kind in self.kinds or LINEAR_KINDS
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,37 +84,18 @@ class Capture:
 
     Attributes:
         text: The prompt; all of it is one prefill.
-        cuts: Layers; none means every linear layer of every block, whole.
+        layers: Which layers; a trace holds them in the order in which the model runs them.
         scales: How operands are quantised.
     """
 
     text: str
-    cuts: tuple[Cut, ...] = ()
+    layers: Selection | tuple[Cut, ...] = field(default_factory=Selection)
     scales: W8A8 = field(default_factory=W8A8)
 
     def __post_init__(self) -> None:
         """Refuse an empty prompt."""
         if not self.text:
             raise ValueError("Text to capture must not be empty")
-
-
-def choose_layers(
-    blocks: Collection[int], kinds: Collection[str], outputs: int | None
-) -> tuple[Cut, ...]:
-    """Return the cuts of every ``kind`` in every block, in the model's order.
-
-    Raises:
-        ValueError: If a kind is not a linear layer of a Llama block.
-    """
-    unknown = next((kind for kind in kinds if kind not in LINEAR_KINDS), None)
-    if unknown is not None:
-        raise ValueError(f"Layer kind must be one of {', '.join(LINEAR_KINDS)}, not {unknown!r}")
-    return tuple(
-        Cut(name=f"blk.{block}.{kind}", outputs=outputs)
-        for block in sorted(set(blocks))
-        for kind in LINEAR_KINDS
-        if kind in kinds
-    )
 
 
 def capture(
@@ -94,20 +109,19 @@ def capture(
         on_block: Told how many blocks of how many are done.
 
     Raises:
-        ValueError: If the model cannot be run, or has no such layer.
+        ValueError: If the model cannot be run, has no such layer, or the extra ``gguf`` is missing.
         OSError: If the file cannot be read.
     """
     file = GgufFile(path)
     model = Llama(file)
-    cuts = request.cuts or choose_layers(range(model.shape.blocks), LINEAR_KINDS, None)
-    wanted = _by_name(model, cuts)
+    cuts = _by_name(request.layers, model.shape.blocks)
     token_ids = Tokenizer.from_gguf(file).encode(request.text)
-    blocks = 1 + max(cut.block for cut in cuts)
+    blocks = 1 + max(cut.block for cut in cuts.values())
     layers: list[Layer] = []
 
     def observe(name: str, inputs: Floats) -> None:
-        if name in wanted:
-            layers.append(_layer(file, wanted[name], inputs, request.scales))
+        if name in cuts:
+            layers.append(_layer(file, cuts[name], inputs, request.scales))
 
     model.hidden(
         token_ids, observe=observe, blocks=blocks, on_block=lambda done: on_block(done, blocks)
@@ -122,19 +136,16 @@ def capture(
     )
 
 
-def _by_name(model: Llama, cuts: tuple[Cut, ...]) -> dict[str, Cut]:
-    known = {cut.name for cut in choose_layers(range(model.shape.blocks), LINEAR_KINDS, None)}
-    for cut in cuts:
-        if cut.name not in known:
-            raise ValueError(
-                f"Layer must be one of blk.0 to blk.{model.shape.blocks - 1} and "
-                f"{', '.join(LINEAR_KINDS)}, not {cut.name!r}"
-            )
+def _by_name(layers: Selection | tuple[Cut, ...], block_count: int) -> dict[str, Cut]:
+    cuts = layers.cuts(block_count) if isinstance(layers, Selection) else layers
+    beyond = next((cut.block for cut in cuts if cut.block >= block_count), None)
+    if beyond is not None:
+        raise ValueError(f"Block must be one of the model's, 0 to {block_count - 1}, not {beyond}")
     return {cut.name: cut for cut in cuts}
 
 
 def _layer(file: GgufFile, cut: Cut, inputs: Floats, scales: W8A8) -> Layer:
-    weights = file.dequantise(f"{cut.name}.weight", slice(0, cut.outputs)).T
-    is_cut = cut.outputs is not None and cut.outputs < file.shape(f"{cut.name}.weight")[0]
+    weight = f"{cut.name}.weight"
+    is_cut = cut.outputs is not None and cut.outputs < file.shape(weight)[0]
     name = f"{cut.name}.first_{cut.outputs}" if is_cut else cut.name
-    return scales.layer(name, inputs, weights)
+    return scales.layer(name, inputs, file.dequantise(weight, slice(0, cut.outputs)).T)

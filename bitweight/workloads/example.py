@@ -16,10 +16,10 @@ EXAMPLE = Capture(
         "The tensor engine's 256 multipliers add partial products; "
         "those whose digit is zero cost nothing, so we skip them."
     ),
-    cuts=(
-        Cut(name="blk.5.attn_q", outputs=320),
-        Cut(name="blk.11.ffn_down", outputs=192),
-        Cut(name="blk.17.attn_k"),
-        Cut(name="blk.23.ffn_gate", outputs=320),
+    layers=(
+        Cut(block=5, kind="attn_q", outputs=320),
+        Cut(block=11, kind="ffn_down", outputs=192),
+        Cut(block=17, kind="attn_k"),
+        Cut(block=23, kind="ffn_gate", outputs=320),
     ),
 )

@@ -98,8 +98,8 @@ def _nibbles(packed: Bytes) -> Bytes:
 
 def _fifth_bits(blocks: Bytes, at: int) -> Bytes:
     """Return bit 4 of 32 codes, in place: bit i of the 32-bit word belongs to code i."""
-    bits: Bytes = np.unpackbits(blocks[..., at : at + 4], axis=-1, bitorder="little")
-    return bits * np.uint8(16)
+    bits: NDArray[Any] = np.unpackbits(blocks[..., at : at + 4], axis=-1, bitorder="little")
+    return bits << 4
 
 
 def _rows(codes: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:

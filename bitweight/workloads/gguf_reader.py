@@ -117,9 +117,9 @@ class GgufFile:
 def _open(path: Path) -> Any:  # noqa: ANN401 - the gguf package has no types
     try:
         from gguf import GGUFReader  # noqa: PLC0415 - an extra: only its users need it
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ValueError(
-            "GGUF files need the gguf package: pip install 'bitweight[gguf]'"
+            f"Reading GGUF files needs {error.name}: pip install 'bitweight[gguf]'"
         ) from error
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":

@@ -1,0 +1,132 @@
+"""``bitweight trace``: make, describe and check trace files."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from bitweight.cli.output import print_json, print_table
+from bitweight.workloads import Granularity, Layer, Trace, example_path
+from bitweight.workloads.capture import Capture, Selection, capture
+from bitweight.workloads.example import EXAMPLE, EXAMPLE_SHA256
+from bitweight.workloads.quantize import W8A8
+from bitweight.workloads.whole_files import write_whole
+
+app = typer.Typer(help="Make, describe and check trace files.", no_args_is_help=True)
+
+_File = Annotated[Path | None, typer.Argument(help="Trace file; if none, the shipped example.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("capture")
+def capture_(
+    *,
+    gguf: Annotated[Path, typer.Option(help="Llama-architecture GGUF file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Trace file to write.")],
+    text: Annotated[str, typer.Option(help="Prompt.")] = "",
+    example: Annotated[bool, typer.Option("--example", help="Make the shipped example.")] = False,
+    block: Annotated[list[int] | None, typer.Option(help="Block; repeat; else all.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="As attn_q; repeat; else all.")] = None,
+    outputs: Annotated[int | None, typer.Option(help="Keep first outputs of layers.")] = None,
+    x_scale: Annotated[Granularity, typer.Option(help="x values per scale.")] = Granularity.TOKEN,
+    w_scale: Annotated[Granularity, typer.Option(help="w values per scale.")] = Granularity.CHANNEL,
+    group: Annotated[int | None, typer.Option(help="Length of a scale group along k.")] = None,
+    json: _Json = False,
+) -> None:
+    """Run a model on a text and write the quantised operands of its linear layers.
+
+    With --example, exits 1 if the bytes written are not those of the shipped example.
+    """
+    chosen = Selection(blocks=tuple(block or ()), kinds=tuple(kind or ()), outputs=outputs)
+    scales = W8A8(x=x_scale, w=w_scale, group=group)
+    request = EXAMPLE if example else Capture(text=text, layers=chosen, scales=scales)
+    with _progress("capture") as advance:
+        data = capture(gguf, request, on_block=advance).to_bytes()
+        write_whole(out, data)
+    row = {"file": str(out), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    print_json(row) if json else _print_rows([row])
+    if example and row["sha256"] != EXAMPLE_SHA256:
+        raise typer.Exit(1)
+
+
+@app.command()
+def info(file: _File = None, json: _Json = False) -> None:
+    """Describe a trace: where it comes from, and its layers."""
+    path = file or example_path()
+    trace = Trace.load(path)
+    about = {"file": str(path), **_about(trace)}
+    layers = [_describe(layer) for layer in trace.layers]
+    if json:
+        print_json({**about, "layers": layers})
+    else:
+        print_table(["trace", ""], [[key, value] for key, value in about.items()])
+        _print_rows(layers)
+
+
+@app.command()
+def check(file: _File = None, json: _Json = False) -> None:
+    """Check every code and scale, and golden accumulators against numpy's exact product.
+
+    Exits 1 if an accumulator differs, 2 if the file is bad.
+    """
+    path = file or example_path()
+    layers = []
+    with _progress("check") as advance:
+        trace = Trace.load(path)
+        for done, layer in enumerate(trace.layers, 1):
+            layers.append(_verdict(layer))
+            advance(done, len(trace.layers))
+    print_json({"file": str(path), "layers": layers}) if json else _print_rows(layers)
+    if any(layer["golden"] == "differs" for layer in layers):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr, of unknown length until the yielded function is first called."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _about(trace: Trace) -> dict[str, Any]:
+    # Escaped: a file's own text must not steer the terminal.
+    return {
+        "model": repr(trace.model)[1:-1],
+        "producer": repr(trace.producer)[1:-1],
+        "source_sha256": repr(trace.source_sha256)[1:-1],
+        "phase": str(trace.phase),
+        "tokens": len(trace.token_ids),
+        "text": repr(trace.text)[1:-1],
+    }
+
+
+def _describe(layer: Layer) -> dict[str, Any]:
+    return {
+        "layer": layer.name,
+        "m": layer.m,
+        "n": layer.n,
+        "k": layer.k,
+        "x": str(layer.x_format),
+        "x_scale": str(layer.x_granularity),
+        "w": str(layer.w_format),
+        "w_scale": str(layer.w_granularity),
+        "group": layer.group or "-",
+        "golden": "absent" if layer.golden_tensor is None else "present",
+    }
+
+
+def _verdict(layer: Layer) -> dict[str, Any]:
+    wrong = layer.wrong_golden()
+    golden = "absent" if wrong is None else "differs" if wrong else "equal"
+    return {"layer": layer.name, "codes": "in range", "golden": golden, "wrong": wrong or 0}
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    print_table(list(rows[0]), [list(row.values()) for row in rows])
