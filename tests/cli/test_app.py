@@ -114,8 +114,10 @@ def test_a_reader_that_went_away_ends_it_quietly(arguments: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     program = "from bitweight.cli import main; main()"
+    buffered = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
+        env=buffered,
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,
