@@ -96,7 +96,7 @@ def _nibbles(packed: Bytes) -> Bytes:
     return np.concatenate([packed & 15, packed >> 4], axis=-1)
 
 
-def _fifth_bits(blocks: Bytes, at: int) -> Bytes:
+def _fifth_bits(blocks: Bytes, at: int) -> NDArray[Any]:
     """Return bit 4 of 32 codes, in place: bit i of the 32-bit word belongs to code i."""
     bits: NDArray[Any] = np.unpackbits(blocks[..., at : at + 4], axis=-1, bitorder="little")
     return bits << 4

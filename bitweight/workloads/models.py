@@ -93,9 +93,8 @@ def models() -> Mapping[str, Model]:
     """Return all models by slug, in the table's order."""
     table = resources.files("bitweight.workloads") / "data" / _TABLE
     by_title: dict[str, list[dict[str, str]]] = {}
-    with table.open(encoding="utf-8", newline="") as file:
-        for cells in csv.DictReader(file):
-            by_title.setdefault(cells["model"], []).append(cells)
+    for cells in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
+        by_title.setdefault(cells["model"], []).append(cells)
     return MappingProxyType({model.name: model for model in map(_model, by_title.values())})
 
 
@@ -157,7 +156,7 @@ def find_model(name: str) -> Model:
     if name not in models():
         near = get_close_matches(name.lower(), models(), n=1, cutoff=0)
         raise ValueError(
-            f"Model must be one of {', '.join(models())}; not {name!r}, nearest {near[0]!r}"
+            f"Model must be one of {', '.join(models())}, not {name!r}; the nearest is {near[0]!r}"
         )
     return models()[name]
 
