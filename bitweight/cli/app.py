@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from bitweight import __version__
+from bitweight.cli import trace
 from bitweight.cli.list import list_
 
 _BAD_INPUT = 2
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("list")(list_)
+app.add_typer(trace.app, name="trace")
 
 
 def _print_version(wanted: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 from bitweight.cli.output import print_json, print_table
 from bitweight.sim import DESIGNS
 from bitweight.workloads.formats import IntFormat
+from bitweight.workloads.models import models
 
 
 class Topic(StrEnum):
@@ -17,14 +18,15 @@ class Topic(StrEnum):
 
     DESIGNS = "designs"
     FORMATS = "formats"
+    MODELS = "models"
 
 
 def list_(
     topic: Annotated[Topic, typer.Argument(help="What to list.")] = Topic.DESIGNS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List designs, with the fields that --set changes, or operand formats."""
-    rows = {Topic.DESIGNS: _designs, Topic.FORMATS: _formats}[topic]()
+    """List designs, with the fields that --set changes, operand formats or models."""
+    rows = {Topic.DESIGNS: _designs, Topic.FORMATS: _formats, Topic.MODELS: _models}[topic]()
     if json:
         print_json(rows)
     else:
@@ -50,6 +52,13 @@ def _settings(spec: object, prefix: str = "") -> Iterator[tuple[str, object]]:
 def _formats() -> list[dict[str, Any]]:
     formats = [IntFormat(width=w, signed=signed) for signed in (True, False) for w in range(2, 17)]
     return [{"format": str(f), "bits": f.width, "min": f.min, "max": f.max} for f in formats]
+
+
+def _models() -> list[dict[str, Any]]:
+    return [
+        {"model": model.name, "weights": model.weight_params, "source": model.source}
+        for model in models().values()
+    ]
 
 
 def _text(cell: object) -> object:

@@ -26,7 +26,14 @@ def test_every_integer_format_is_listed(capsys: pytest.CaptureFixture[str]) -> N
     assert {"format": "uint16", "bits": 16, "min": 0, "max": 65535} in rows
 
 
-@pytest.mark.parametrize("topic", ["designs", "formats"])
+def test_models_are_listed_with_their_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "models", "--json"]) == 0
+    weights = {row["model"]: row["weights"] for row in json.loads(capsys.readouterr().out)}
+    # 32 blocks of 4 x 4096^2 + 3 x 4096 x 11008, and the head of 32000 x 4096.
+    assert weights["llama-2-7b"] == 6_607_077_376
+
+
+@pytest.mark.parametrize("topic", ["designs", "formats", "models"])
 def test_a_piped_table_is_not_folded(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", topic]) == 0
     table = capsys.readouterr().out.splitlines()
