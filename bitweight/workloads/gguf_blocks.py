@@ -91,7 +91,7 @@ def _half(blocks: Bytes, at: int) -> Floats:
     return np.ascontiguousarray(blocks[..., at : at + 2]).view("<f2")[..., 0].astype(np.float32)
 
 
-def _nibbles(packed: Bytes) -> Bytes:
+def _nibbles(packed: Bytes) -> NDArray[Any]:
     """Return all low nibbles of the last axis, then all high ones."""
     return np.concatenate([packed & 15, packed >> 4], axis=-1)
 
