@@ -67,7 +67,7 @@ def _convert(design: Elaboratable, name: str) -> str:
 
 def _plain_names(text: str) -> str:
     """Turn the escaped names of submodules (``\\top.control ``) into plain ones (``top_control``)."""
-    return re.sub(r"\\([A-Za-z_][\w.]*) ", lambda match: match[1].replace(".", "_") + " ", text)
+    return re.sub(r"\\([A-Za-z_]\w*\.[\w.]*) ", lambda match: match[1].replace(".", "_") + " ", text)
 
 
 def flatten(rows: Iterable[Iterable[Any]]) -> list[Any]:

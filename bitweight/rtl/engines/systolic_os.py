@@ -72,7 +72,8 @@ class SystolicOsArray(wiring.Component):
     Ports:
         a, b: One beat of operand lanes; zeros are a bubble.
         clear: This beat is a tile's first.
-        last, last_rows: This beat is a tile's last, and how many rows the tile has.
+        last: This beat is a tile's last.
+        last_rows: Rows of the tile that ended last, from the clock after ``last``.
         select: One bit per row: puts that row's words on ``row`` (without ``overlap_drain``).
         row: Per column the words of the selected PE.
         done: Per column, one bit per row: this PE's sum became complete on the last edge, and is
@@ -144,7 +145,7 @@ class SystolicOsArray(wiring.Component):
         lanes: list[Value] = []
         for i in range(self.spec.rows):
             lane = Signal(name=f"last_skew_{i}")
-            m.d.sync += lane.eq((lanes[-1] if lanes else self.last) & (self.last_rows > i))
+            m.d.sync += lane.eq(lanes[-1] & (self.last_rows > i) if lanes else self.last)
             lanes.append(lane)
         return lanes
 
@@ -230,7 +231,7 @@ class SystolicOs(wiring.Component):
         if spec.overlap_drain:
             m.d.comb += [
                 array.last.eq(beat & is_last),
-                array.last_rows.eq(tile_rows),
+                array.last_rows.eq(drain.tile_rows),
                 drain.done.eq(array.done),
             ]
         else:

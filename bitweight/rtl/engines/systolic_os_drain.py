@@ -50,7 +50,7 @@ class TileDrain(wiring.Component):
         """Build the drain."""
         m = Module()
         spec = self.spec
-        wait = Signal(range(spec.read_latency + 1))
+        settling = Signal(range(spec.read_latency + 1))
         rows_left = Signal(range(spec.rows + 1))
         select = Signal(spec.rows, init=1)
         read = Signal()
@@ -58,16 +58,16 @@ class TileDrain(wiring.Component):
         m.d.comb += [
             self.select.eq(select),
             self.blocks_tile.eq(rows_left != 0),
-            read.eq((rows_left != 0) & (wait == 0) & into_first),
+            read.eq((rows_left != 0) & (settling == 0) & into_first),
         ]
         with m.If(self.start):
             m.d.sync += [
-                wait.eq(spec.read_latency),
+                settling.eq(spec.read_latency),
                 rows_left.eq(self.start_rows),
                 select.eq(1),
             ]
-        with m.Elif(wait != 0):
-            m.d.sync += wait.eq(wait - 1)
+        with m.Elif(settling != 0):
+            m.d.sync += settling.eq(settling - 1)
         with m.Elif(read):
             m.d.sync += [rows_left.eq(rows_left - 1), select.eq(select << 1)]
         self._pipeline(m, read, into_first)
@@ -110,6 +110,7 @@ class ResultBuffer(wiring.Component):
         start, start_rows: The tile's last beat enters the array, and how many rows it has.
         done: Per column and row: this PE's sum is on ``row`` now.
         row: Per column the words of the PE that is done.
+        tile_rows: Rows of the tile that ended last.
         c: Resolved rows.
         blocks_tile: Never.
         blocks_last_beat: A tile waits in the buffer, so the next may not end.
@@ -121,7 +122,13 @@ class ResultBuffer(wiring.Component):
         self.buffers = [
             Memory(shape=spec.pe.acc_width, depth=spec.rows, init=[]) for _ in range(spec.cols)
         ]
-        super().__init__({**_ports(spec), "done": In(ArrayLayout(spec.rows, spec.cols))})
+        super().__init__(
+            {
+                **_ports(spec),
+                "done": In(ArrayLayout(spec.rows, spec.cols)),
+                "tile_rows": Out(range(spec.rows + 1)),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Build the buffer."""
@@ -147,6 +154,7 @@ class ResultBuffer(wiring.Component):
         # Rows end in order and column by column: the last column's row is a whole one.
         with m.If(self.start):
             m.d.sync += [rows_left.eq(self.start_rows), written.eq(0), reading.eq(0)]
+            m.d.sync += self.tile_rows.eq(self.start_rows)
         with m.Else():
             m.d.sync += [
                 rows_left.eq(rows_left - (self.c.valid & self.c.ready)),

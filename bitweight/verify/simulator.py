@@ -1,0 +1,140 @@
+"""Builds emitted Verilog with Verilator and runs the bench on it, in a folder of its own.
+
+A module that stands in many places (a PE) is compiled once, as a hierarchical block; otherwise a
+16 x 16 array of Booth PEs becomes 38 MB of C++. Verilator's own runtime is compiled once per process.
+"""
+
+import atexit
+import contextlib
+import functools
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bitweight.verify.toolchain import bench_arguments, check_tools, tool_environment
+
+_LOG_LINES = 6
+_RUNTIME = ("verilated.o", "verilated_dpi.o", "verilated_threads.o", "verilated_vpi.o")
+
+
+def play(verilog: str, top: str, cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Run cases on a Verilog design.
+
+    Args:
+        verilog: Its text.
+        top: Its top module.
+        cases: What the bench plays, see ``verify.bench``.
+
+    Returns:
+        One record per case.
+
+    Raises:
+        RuntimeError: If a tool is missing or fails; the message ends with its log's last lines.
+    """
+    check_tools()
+    with tempfile.TemporaryDirectory(prefix="bitweight-") as name:
+        folder = Path(name)
+        environment = tool_environment(folder)
+        _build(folder, environment, verilog, top)
+        return _run(folder, environment, top, cases)
+
+
+def shared_modules(verilog: str) -> list[str]:
+    """Return the modules that stand in more than one place, in the order of their definition."""
+    return [
+        module
+        for module in re.findall(r"^module (\w+)", verilog, re.MULTILINE)
+        if len(re.findall(rf"^  {module} \w+ \($", verilog, re.MULTILINE)) > 1
+    ]
+
+
+def _build(folder: Path, environment: Mapping[str, str], verilog: str, top: str) -> None:
+    source, blocks, build = folder / f"{top}.v", folder / "blocks.vlt", folder / "build"
+    source.write_text(verilog)
+    shared = shared_modules(verilog)
+    lines = ["`verilator_config", *(f'hier_block -module "{module}"' for module in shared)]
+    blocks.write_text("\n".join(lines) + "\n")
+    build.mkdir()
+    for kept in _runtime_folder().iterdir():
+        shutil.copy2(kept, build)
+    hierarchical = ["--hierarchical"] if shared else []
+    _tool(
+        folder,
+        environment,
+        ["verilator", *hierarchical, *bench_arguments(top, build), str(blocks), str(source)],
+    )
+    makefile = "Vtop_hier.mk" if shared else "Vtop.mk"
+    _tool(folder, environment, ["make", "-j2", "-C", str(build), "-f", makefile])
+    for name in _RUNTIME:
+        shutil.copy2(build / name, _runtime_folder())
+
+
+@functools.cache
+def _runtime_folder() -> Path:
+    """Return a folder, empty at first, for the runtime's object files; it goes with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="bitweight-runtime-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def _tool(folder: Path, environment: Mapping[str, str], command: Sequence[str]) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {_tail(done.stdout)}")
+
+
+def _run(
+    folder: Path, environment: Mapping[str, str], top: str, cases: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    # Imported here: the package is an extra, and check_tools has said so if it is missing.
+    from cocotb_tools.runner import get_results, get_runner  # noqa: PLC0415
+
+    plan, record, log = (folder / name for name in ("plan.json", "record.json", "log.txt"))
+    plan.write_text(json.dumps({"cases": list(cases)}))
+    with _changed_environment(environment), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            results = get_runner("verilator").test(
+                test_module="bitweight.verify.bench",
+                hdl_toplevel=top,
+                hdl_toplevel_lang="verilog",
+                build_dir=folder / "build",
+                extra_env={"BITWEIGHT_PLAN": str(plan), "BITWEIGHT_RECORD": str(record)},
+                log_file=log,
+            )
+        except (SystemExit, RuntimeError) as error:
+            raise RuntimeError(f"simulation of {top} failed: {_tail(log.read_text())}") from error
+    if get_results(results)[1]:
+        raise RuntimeError(f"bench failed on {top}: {_tail(log.read_text())}")
+    played: list[dict[str, Any]] = json.loads(record.read_text())
+    return played
+
+
+@contextlib.contextmanager
+def _changed_environment(changes: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _tail(log: str) -> str:
+    return " | ".join(line.strip() for line in log.strip().splitlines()[-_LOG_LINES:])

