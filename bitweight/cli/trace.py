@@ -117,7 +117,7 @@ def _describe(layer: Layer) -> dict[str, Any]:
         "x_scale": str(layer.x_granularity),
         "w": str(layer.w_format),
         "w_scale": str(layer.w_granularity),
-        "group": layer.group or "-",
+        "group": layer.group,
         "golden": "absent" if layer.golden_tensor is None else "present",
     }
 
@@ -129,4 +129,5 @@ def _verdict(layer: Layer) -> dict[str, Any]:
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
-    print_table(list(rows[0]), [list(row.values()) for row in rows])
+    cells = [["-" if cell is None else cell for cell in row.values()] for row in rows]
+    print_table(list(rows[0]), cells)

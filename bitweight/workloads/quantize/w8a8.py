@@ -122,8 +122,9 @@ def quantise_w(
         ValueError: If a value is not finite.
     """
     turned = quantise_x(values.T, granularity, group=group)
+    # Not ascontiguousarray, which would give a scale without axes one.
     return Quantised(
-        codes=np.ascontiguousarray(turned.codes.T), scale=np.ascontiguousarray(turned.scale.T)
+        codes=np.asarray(turned.codes.T, order="C"), scale=np.asarray(turned.scale.T, order="C")
     )
 
 

@@ -55,6 +55,7 @@ def test_weights_are_quantised_as_activations_turned(values, group):
             quantise_x(values, x_kind, group=group),
         )
         np.testing.assert_array_equal(ours.codes, turned.codes.T)
+        assert ours.scale.shape == turned.scale.T.shape
         np.testing.assert_array_equal(ours.scale, turned.scale.T)
 
 
