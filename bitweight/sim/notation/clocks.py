@@ -6,8 +6,8 @@ Place = tuple[tuple[str, int], ...]
 class Clocks:
     """Trips so far at each place, a place being the spatial indices around it, outermost first.
 
-    Positions run freely until a barrier: a place entered for the first time starts at its parent's
-    last barrier.
+    Positions run freely until a barrier. Every place is entered before its first barrier, since
+    later tiles can only be smaller.
     """
 
     def __init__(self) -> None:
@@ -15,7 +15,7 @@ class Clocks:
 
     def enter(self, place: Place) -> None:
         """Start a place, unless it has been started before."""
-        self._trips.setdefault(place, self._trips[place[:-1]])
+        self._trips.setdefault(place, 0)
 
     def tick(self, place: Place) -> None:
         """Count one trip at a place."""

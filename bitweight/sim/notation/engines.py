@@ -47,8 +47,9 @@ def systolic_ws(*, rows: int, cols: int) -> Nest:
     ``rows`` unrolls k, ``cols`` n. Partial sums pass along k inside the array; tiles of k
     accumulate at its edge. ``carry_save`` of it is ``systolic_ws/carry_save`` (OPT1).
     """
-    (kt, kp), (nt, np) = _tiles(Dim.K, rows), _tiles(Dim.N, cols)
-    loops = (nt, kt, Loop(name="m", dim=Dim.M), np, kp, _BW)
+    k_tile, k_row = _tiles(Dim.K, rows)
+    n_tile, n_column = _tiles(Dim.N, cols)
+    loops = (n_tile, k_tile, Loop(name="m", dim=Dim.M), n_column, k_row, _BW)
     return Nest(loops=loops, statements=_mac(("kp",), ("kt",)))
 
 
@@ -93,12 +94,14 @@ def column(*, columns: int, pes: int, k_depth: int | None = None) -> Nest:
         k_depth: Greatest k that the b tile holds; beyond it k is folded, each fold with its own
             barriers, and accumulated. ``None`` does not fold.
     """
-    (mt, mp), (nt, np) = _tiles(Dim.M, columns), _tiles(Dim.N, pes)
+    row_tile, row = _tiles(Dim.M, columns)
+    n_tile, pe = _tiles(Dim.N, pes)
     if k_depth is None:
-        return Nest(loops=(nt, mt, mp, np, _K, _BW), statements=_mac(("k",)))
+        return Nest(loops=(n_tile, row_tile, row, pe, _K, _BW), statements=_mac(("k",)))
     fold = Loop(name="kf", dim=Dim.K, stride=k_depth)
     inside = Loop(name="k", dim=Dim.K, extent=k_depth)
-    return Nest(loops=(nt, fold, mt, mp, np, inside, _BW), statements=_mac(("k",), ("kf",)))
+    loops = (n_tile, fold, row_tile, row, pe, inside, _BW)
+    return Nest(loops=loops, statements=_mac(("k",), ("kf",)))
 
 
 def carry_save(nest: Nest) -> Nest:

@@ -17,7 +17,6 @@ from bitweight.sim.notation.lowering import Block, Body, Program
 from bitweight.sim.notation.primitives import (
     Accumulate,
     Add,
-    Computation,
     Encode,
     HalfReduce,
     Map,
@@ -31,6 +30,13 @@ from bitweight.workloads.formats import IntFormat
 
 Key = tuple[str, tuple[int, ...]]
 Pair = tuple[int, int]
+
+
+class Encoded(NamedTuple):
+    """Neighbours along k in digits: the first one's k, and each one's digits, lowest first."""
+
+    first: int
+    digits: list[tuple[int, ...]]
 
 
 class Execution(NamedTuple):
@@ -63,7 +69,7 @@ class Interpreter:
         self._iteration: dict[str, int] = {}
         self._at = dict.fromkeys(Dim, 0)
         self._clocks = Clocks()
-        self._digits: dict[Key, tuple[tuple[int, ...], ...]] = {}
+        self._encoded: dict[Key, Encoded] = {}
         self._words: dict[Key, int] = {}
         self._pairs: dict[Key, Pair] = {}
         self._walks: dict[str, tuple[Sparse, list[int]]] = {}
@@ -134,7 +140,7 @@ class Interpreter:
             case Sync():
                 self._clocks.barrier(place)
             case Encode():
-                self._digits[self._key(statement.out)] = self._encode(statement)
+                self._encoded[self._key(statement.out)] = self._encode(statement)
             case Sparse():
                 self._walks[statement.loop] = (statement, self._nonzero(statement))
             case HalfReduce():
@@ -142,17 +148,15 @@ class Interpreter:
             case _:
                 self._compute_word(statement)
 
-    def _encode(self, encode: Encode) -> tuple[tuple[int, ...], ...]:
-        """Return the digits of one element, or of each element of a group; missing ones are 0."""
-        group = next((l for l in self._program.loops if l.name == encode.group), None)
-        row, first = self._a[self._at[Dim.M]], self._at[Dim.K]
-        elements = range(first, first + (group.iterations(self._sizes[Dim.K]) if group else 1))
-        return tuple(
-            self._recoding.digits(row[k] if k < len(row) else 0, self._a_format) for k in elements
-        )
+    def _encode(self, encode: Encode) -> Encoded:
+        """Recode one element, or as many of a group as the operand has."""
+        extents = (loop.extent for loop in self._program.loops if loop.name == encode.group)
+        first = self._at[Dim.K]
+        elements = self._a[self._at[Dim.M]][first : first + (next(extents, None) or 1)]
+        return Encoded(first, [self._recoding.digits(x, self._a_format) for x in elements])
 
     def _nonzero(self, sparse: Sparse) -> list[int]:
-        digits = self._digits[self._key(sparse.source)]
+        digits = self._encoded[self._key(sparse.source)].digits
         return [i for i, element in enumerate(digits) if element[self._at[Dim.BW]] != 0]
 
     def _half_reduce(self, reduce: HalfReduce) -> None:
@@ -163,7 +167,7 @@ class Interpreter:
             pair = compress(*pair, word)
         self._pairs[out] = pair
 
-    def _compute_word(self, statement: Computation) -> None:
+    def _compute_word(self, statement: Map | Shift | Add | Accumulate) -> None:
         source, out = self._key(statement.source), self._key(statement.out)
         match statement:
             case Map():
@@ -176,15 +180,12 @@ class Interpreter:
                 self._words[out] = sum(self._pairs.get(source, (0, 0)))
             case Accumulate():
                 self._words[out] = self._words.get(out, 0) + self._words[source]
-            case _:
-                raise TypeError(f"No word comes from a {type(statement).__name__}")
 
     def _partial_product(self, source: Key) -> int:
         """Return the digit at this bit-weight times this element of b."""
-        group = self._digits[source]
+        first, digits = self._encoded[source]
         k = self._at[Dim.K]
-        element = group[k % len(group)]
-        return element[self._at[Dim.BW]] * self._b[k][self._at[Dim.N]]
+        return digits[k - first][self._at[Dim.BW]] * self._b[k][self._at[Dim.N]]
 
 
 def compress(first: int, second: int, third: int) -> Pair:

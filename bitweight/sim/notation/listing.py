@@ -36,23 +36,21 @@ def _is_split(loops: Sequence[Loop], dim: Dim) -> bool:
 def _lines(program: Program, body: Body, depth: int) -> Iterator[str]:
     for node in body:
         if isinstance(node, Block):
-            loops, inside = _directly_nested(node, program)
+            loops, inside = _directly_nested(node)
             yield "  " * depth + _head(loops, program)
             yield from _lines(program, inside, depth + 1)
         else:
             yield "  " * depth + _primitive(node, program)
 
 
-def _directly_nested(block: Block, program: Program) -> tuple[list[Loop], Body]:
+def _directly_nested(block: Block) -> tuple[list[Loop], Body]:
     """Return the loops that fit one line, ``for mt, nt (t):``, and what is inside them."""
     loops, body = [block.loop], block.body
-    while len(body) == 1 and isinstance(body[0], Block):
-        inner = body[0]
-        is_walk = program.sparse is not None and inner.loop.name == program.sparse.loop
-        if inner.loop.spatial != loops[0].spatial or is_walk:
-            break
-        loops.append(inner.loop)
-        body = inner.body
+    while (
+        len(body) == 1 and isinstance(body[0], Block) and body[0].loop.spatial == block.loop.spatial
+    ):
+        loops.append(body[0].loop)
+        body = body[0].body
     return loops, body
 
 
@@ -61,8 +59,12 @@ def _head(loops: Sequence[Loop], program: Program) -> str:
     if sparse is not None and loops[0].name == sparse.loop:
         idle = "" if sparse.skip_empty else ", at least one"
         return f"for {sparse.loop} in {sparse.out} (t{idle}):"
-    bounds = [l.name if l.extent is None else f"{l.name} < {l.extent}" for l in loops]
+    bounds = [_bound(loop) for loop in loops]
     return f"for {', '.join(bounds)} ({'p' if loops[0].spatial else 't'}):"
+
+
+def _bound(loop: Loop) -> str:
+    return loop.name if loop.extent is None else f"{loop.name} < {loop.extent}"
 
 
 def _primitive(statement: Statement, program: Program) -> str:
@@ -87,7 +89,8 @@ def _primitive(statement: Statement, program: Program) -> str:
 
 
 def _last_of_group(encode: Encode, program: Program) -> str:
-    return "".join(f"..k+{l.extent - 1}" for l in program.loops if l.name == encode.group and l.extent)
+    extents = [loop.extent for loop in program.loops if loop.name == encode.group]
+    return "".join(f"..k+{extent - 1}" for extent in extents if extent)
 
 
 def _group_index(digits: str, program: Program) -> str:

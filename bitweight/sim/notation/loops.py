@@ -54,14 +54,19 @@ class Loop:
 
 
 def split_of(loops: Iterable[Loop], dim: Dim) -> tuple[Loop, ...]:
-    """Return the loops over one dimension, greatest stride first."""
-    return tuple(sorted((l for l in loops if l.dim is dim), key=lambda l: -l.stride))
+    """Return the loops over one dimension, greatest stride first, the open one before equals."""
+    over = (loop for loop in loops if loop.dim is dim)
+    return tuple(sorted(over, key=lambda loop: (-loop.stride, loop.extent is not None)))
 
 
 def split_text(loops: Iterable[Loop], dim: Dim) -> str:
     """Return ``k = 4*kt + kp``."""
-    terms = [l.name if l.stride == 1 else f"{l.stride}*{l.name}" for l in split_of(loops, dim)]
+    terms = [_term(loop) for loop in split_of(loops, dim)]
     return f"{dim.value} = {' + '.join(terms)}"
+
+
+def _term(loop: Loop) -> str:
+    return loop.name if loop.stride == 1 else f"{loop.stride}*{loop.name}"
 
 
 def check_split(loops: Sequence[Loop], dim: Dim) -> None:

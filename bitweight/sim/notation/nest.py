@@ -47,11 +47,12 @@ class Nest:
             check_split(self.loops, dim)
         self._check_group()
         program = self.program
-        if program.indices[program.output] != {
-            loop.name for loop in self.loops if loop.dim in (Dim.M, Dim.N)
-        }:
-            kept = [l.name for l in self.loops if l.name in program.indices[program.output]]
-            raise ValueError(f"C must depend on all loops over m and n only, not {', '.join(kept)}")
+        kept = [loop for loop in self.loops if loop.name in program.indices[program.output]]
+        if kept != [loop for loop in self.loops if loop.dim in (Dim.M, Dim.N)]:
+            given = ", ".join(loop.name for loop in kept)
+            raise ValueError(
+                f"C must depend on all loops over m and n, and on no other, not {given}"
+            )
 
     def _check_group(self) -> None:
         """Refuse to encode or to walk anything but a run of neighbours along k."""
@@ -144,7 +145,8 @@ class Nest:
         program = self.program
         if program.sparse is None:
             return self.trips(m=m, n=n, k=k, digits=recoding.digit_count(a_format))
-        return sparse_trips(program, program.sparse, a, n, recoding, a_format)
+        nonzero = recoding.digit_table(a_format)[a.astype(np.int64) & a_format.mask] != 0
+        return sparse_trips(program, program.sparse, nonzero, n)
 
     def __str__(self) -> str:
         """Return the nest in the paper's manner."""

@@ -37,6 +37,7 @@ from bitweight.sim.notation.primitives import (
     HalfReduce,
     Shift,
     Sparse,
+    Statement,
     Sync,
 )
 
@@ -90,16 +91,16 @@ def hoist_bw(nest: Nest, *, lanes: int | None = None) -> Nest:
     for loop in nest.loops:
         order += weights if loop == terms[0] else ()
         order += split.get(loop, (loop,)) if loop.dim is not Dim.BW else ()
-    renamed = {l.name: tuple(part.name for part in parts) for l, parts in split.items()}
+    renamed = {whole.name: tuple(p.name for p in parts) for whole, parts in split.items()}
     over = tuple(part for name in reduce.over for part in renamed.get(name, (name,)))
     return rewritten(nest, {reduce: (replace(reduce, over=over),)}, loops=tuple(order))
 
 
 def _lanes_of(terms: tuple[Loop, ...], lanes: int) -> dict[Loop, tuple[Loop, ...]]:
     """Split the innermost temporal k of a sum in a temporal and a spatial part."""
-    loop = next((l for l in terms if not l.spatial and l.stride == 1), None)
+    loop = next((k for k in terms if not k.spatial and k.stride == 1), None)
     if loop is None or len(terms) > 1:
-        names = ", ".join(l.name for l in terms)
+        names = ", ".join(k.name for k in terms)
         raise ValueError(f"hoist_bw can unroll lanes of a temporal k only, not of {names}")
     extent = _divided(loop, lanes)
     return {
@@ -113,7 +114,7 @@ def _lanes_of(terms: tuple[Loop, ...], lanes: int) -> dict[Loop, tuple[Loop, ...
 def _divided(loop: Loop, lanes: int) -> int | None:
     """Return how many iterations stay when ``lanes`` of them run at once."""
     if lanes < 1 or (loop.extent is not None and loop.extent % lanes):
-        raise ValueError(f"Lanes must divide the {loop.extent} iterations of {loop.name}, not {lanes}")
+        raise ValueError(f"Lanes must divide {loop.extent} iterations of {loop.name}, not {lanes}")
     return None if loop.extent is None else loop.extent // lanes
 
 
@@ -146,7 +147,11 @@ def hoist_shift(nest: Nest) -> Nest:
     resolved = replace(add, out="p")
     later_shift = Shift(out=shift.out, source="p")
     total = Accumulate(out=add.out, source=shift.out, over=names)
-    changes = {shift: (), reduce: (unshifted,), add: (resolved, later_shift, total)}
+    changes: dict[Statement, tuple[Statement, ...]] = {
+        shift: (),
+        reduce: (unshifted,),
+        add: (resolved, later_shift, total),
+    }
     return rewritten(nest, changes)
 
 
@@ -185,13 +190,14 @@ def sparsify(nest: Nest, *, skip_empty: bool = False) -> Nest:
     grouped = replace(encode, group=walk.name)
     sparse = Sparse(out="L", source=encode.out, loop=walk.name, skip_empty=skip_empty)
     last = nest.statements[-1]
-    columns = (Sync(loop=l.name) for l in reversed(loops_over(nest, Dim.M)) if l.spatial)
+    rows = reversed(loops_over(nest, Dim.M))
+    barriers = (Sync(loop=loop.name) for loop in rows if loop.spatial)
     return rewritten(
         nest,
         {
             encode: (grouped, sparse),
             reduce: (replace(reduce, over=over),),
-            last: (last, *columns),
+            last: (last, *barriers),
         },
         loops=tuple(walk if loop == lanes[-1] else loop for loop in nest.loops),
     )

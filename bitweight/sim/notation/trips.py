@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from bitweight.sim.notation.loops import Dim, Loop, split_of, temporal_trips
 from bitweight.sim.notation.lowering import Program
 from bitweight.sim.notation.primitives import Sparse, Sync
-from bitweight.sim.recoding import Recoding
-from bitweight.workloads.formats import IntFormat
 
 
 def dense_trips(loops: Sequence[Loop], sizes: Mapping[Dim, int]) -> int:
@@ -26,16 +24,15 @@ def dense_trips(loops: Sequence[Loop], sizes: Mapping[Dim, int]) -> int:
     return trips
 
 
-def sparse_trips(
-    program: Program,
-    sparse: Sparse,
-    a: NDArray[np.integer],
-    n: int,
-    recoding: Recoding,
-    a_format: IntFormat,
-) -> int:
-    """Return the trips of a sparse nest for one operand ``a``, shape (m, k)."""
-    nonzero = recoding.digit_table(a_format)[a.astype(np.int64) & a_format.mask] != 0
+def sparse_trips(program: Program, sparse: Sparse, nonzero: NDArray[np.bool_], n: int) -> int:
+    """Return the trips of a sparse nest.
+
+    Args:
+        program: The nest.
+        sparse: Its ``sparse``.
+        nonzero: Whether each digit of the recoded operand is non-zero, shape (m, k, bw).
+        n: Columns of b.
+    """
     axes, costs = _group_costs(program.loops, sparse, nonzero)
     synced = {statement.loop for statement, _ in program.paths if isinstance(statement, Sync)}
     spatial_axes: set[str] = set()
