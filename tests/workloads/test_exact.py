@@ -1,12 +1,23 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from bitweight.workloads.exact import exact_product, groups_along, wrap
 
+ZeroPoints = Callable[[int, int], int]
 
-def python_product(x, w, x_zp, w_zp, group):
+
+def python_product(
+    x: NDArray[np.int64],
+    w: NDArray[np.int64],
+    x_zp: ZeroPoints,
+    w_zp: ZeroPoints,
+    group: int | None,
+) -> NDArray[np.int64]:
     """Sum with Python integers; zero points are functions of the element's place."""
     m, k = x.shape
     n = w.shape[1]
@@ -27,8 +38,8 @@ def python_product(x, w, x_zp, w_zp, group):
     seed=st.integers(0, 2**32),
 )
 def test_products_equal_python_integers_with_zero_points_of_any_granularity(
-    sizes, group, x_axes, w_axes, seed
-):
+    sizes: tuple[int, int, int], group: int | None, x_axes: int, w_axes: int, seed: int
+) -> None:
     m, n, k = sizes
     group = None if group is None else min(group, k)
     rng = np.random.default_rng(seed)
@@ -53,18 +64,18 @@ def test_products_equal_python_integers_with_zero_points_of_any_granularity(
 
 
 @given(value=st.integers(-(2**40), 2**40), bits=st.integers(2, 40))
-def test_wrapping_is_twos_complement(value, bits):
+def test_wrapping_is_twos_complement(value: int, bits: int) -> None:
     pattern = value % 2**bits
     expected = pattern - 2**bits if pattern >= 2 ** (bits - 1) else pattern
     assert wrap(np.array([value]), bits).tolist() == [expected]
 
 
-def test_unsigned_codes_do_not_wrap_before_they_are_multiplied():
+def test_unsigned_codes_do_not_wrap_before_they_are_multiplied() -> None:
     x, w = np.full((1, 3), 255, np.uint8), np.full((3, 1), 255, np.uint8)
     assert exact_product(x, w).tolist() == [[3 * 255 * 255]]
     assert exact_product(x, w, acc_bits=16).tolist() == [[3 * 255 * 255 - 3 * 65536]]
 
 
 @pytest.mark.parametrize(("k", "group", "groups"), [(576, 128, 5), (576, 64, 9), (5, None, 1)])
-def test_the_last_group_may_be_ragged(k, group, groups):
+def test_the_last_group_may_be_ragged(k: int, group: int | None, groups: int) -> None:
     assert groups_along(k, group) == groups

@@ -31,7 +31,9 @@ def drawn_rows(type_name: str, rows: int, blocks: int, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("type_name", BLOCK_FORMATS)
 @given(rows=st.integers(1, 5), blocks=st.integers(1, 4), seed=st.integers(0, 2**32))
-def test_values_equal_the_gguf_packages_bit_for_bit(type_name, rows, blocks, seed):
+def test_values_equal_the_gguf_packages_bit_for_bit(
+    type_name: str, rows: int, blocks: int, seed: int
+) -> None:
     data = drawn_rows(type_name, rows, blocks, seed)
     theirs = gguf.quants.dequantize(data, TYPES[type_name])
     ours = BLOCK_FORMATS[type_name].decode(data).dequantise()
@@ -42,7 +44,7 @@ def test_values_equal_the_gguf_packages_bit_for_bit(type_name, rows, blocks, see
 
 @pytest.mark.parametrize("type_name", BLOCK_FORMATS)
 @given(seed=st.integers(0, 2**32))
-def test_codes_fill_their_format_and_no_more(type_name, seed):
+def test_codes_fill_their_format_and_no_more(type_name: str, seed: int) -> None:
     decoded = BLOCK_FORMATS[type_name].decode(drawn_rows(type_name, 16, 16, seed))
     assert decoded.format.admits(decoded.codes)
     wide = decoded.format.width == 8
@@ -51,7 +53,7 @@ def test_codes_fill_their_format_and_no_more(type_name, seed):
     assert decoded.scale.shape == (16, decoded.codes.shape[1] // decoded.group)
 
 
-def test_a_hand_packed_q4_1_block_unpacks_low_nibbles_first():
+def test_a_hand_packed_q4_1_block_unpacks_low_nibbles_first() -> None:
     data = np.zeros((1, 20), np.uint8)
     data[0, 0:4] = np.array([0.5, -3.0], "<f2").view(np.uint8)
     data[0, 4] = 0x2F
@@ -62,7 +64,7 @@ def test_a_hand_packed_q4_1_block_unpacks_low_nibbles_first():
 
 
 @given(bits=st.lists(st.integers(0, 0x7F7F), min_size=1, max_size=9))
-def test_bf16_is_the_upper_half_of_a_float32(bits):
+def test_bf16_is_the_upper_half_of_a_float32(bits: list[int]) -> None:
     data = np.array([bits], "<u2")
     ours = float_values("BF16", data.view(np.uint8))
     theirs = gguf.quants.dequantize(data.view(np.uint8), TYPES.BF16)
@@ -70,6 +72,6 @@ def test_bf16_is_the_upper_half_of_a_float32(bits):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_f16_and_f32_values_are_kept(dtype):
+def test_f16_and_f32_values_are_kept(dtype: type[np.floating]) -> None:
     values = np.array([[1.5, -2.25, 0.0]], dtype)
     assert float_values("F16", values).tolist() == values.tolist()

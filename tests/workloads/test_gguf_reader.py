@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import gguf
 import numpy as np
@@ -9,7 +10,7 @@ from bitweight.workloads.gguf_blocks import BLOCK_FORMATS
 from bitweight.workloads.gguf_reader import GgufFile
 
 
-def test_matrices_are_n_by_k_and_rows_are_read_alone(tmp_path):
+def test_matrices_are_n_by_k_and_rows_are_read_alone(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(0, 1, (6, 64)).astype(np.float32)
     packed = gguf.quants.quantize(values, TYPES.Q5_1)
     file = GgufFile(write_matrices(tmp_path / "a.gguf", {"w": (packed, "Q5_1")}))
@@ -22,7 +23,7 @@ def test_matrices_are_n_by_k_and_rows_are_read_alone(tmp_path):
 
 
 @pytest.mark.parametrize("type_name", ["F32", "F16", "BF16"])
-def test_float_types_have_values_but_no_codes(tmp_path, type_name):
+def test_float_types_have_values_but_no_codes(tmp_path: Path, type_name: str) -> None:
     values = np.array([[1.0, -2.5, 0.25], [8.0, 0.0, 3.0]], np.float32)
     packed = gguf.quants.quantize(values, TYPES[type_name])
     file = GgufFile(write_matrices(tmp_path / "a.gguf", {"w": (packed, type_name)}))
@@ -31,21 +32,21 @@ def test_float_types_have_values_but_no_codes(tmp_path, type_name):
         file.codes("w")
 
 
-def test_unknown_types_are_refused_by_name(tmp_path):
+def test_unknown_types_are_refused_by_name(tmp_path: Path) -> None:
     packed = gguf.quants.quantize(np.zeros((2, 256), np.float32), TYPES.TQ1_0)
     file = GgufFile(write_matrices(tmp_path / "a.gguf", {"w": (packed, "TQ1_0")}))
-    with pytest.raises(ValueError, match="w must be one of F32, .*, not TQ1_0"):
+    with pytest.raises(ValueError, match=r"w must be one of F32, .*, not TQ1_0"):
         file.dequantise("w")
     with pytest.raises(ValueError, match="TQ1_0 is not supported"):
         file.codes("w")
 
 
-def test_the_issues_list_of_types_is_read():
+def test_the_issues_list_of_types_is_read() -> None:
     expected = {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q6_K"}
     assert set(BLOCK_FORMATS) == expected
 
 
-def test_metadata_is_typed_and_may_have_a_default(tmp_path):
+def test_metadata_is_typed_and_may_have_a_default(tmp_path: Path) -> None:
     file = GgufFile(write_llama(tmp_path / "a.gguf"))
     assert file.metadata("llama.block_count", int) == 2
     assert file.metadata("no.such.key", int, default=7) == 7
@@ -58,7 +59,7 @@ def test_metadata_is_typed_and_may_have_a_default(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 3, 4, 20, 200, 3000, 20000])
-def test_a_truncated_file_is_one_clear_error(tmp_path, size):
+def test_a_truncated_file_is_one_clear_error(tmp_path: Path, size: int) -> None:
     whole = write_llama(tmp_path / "a.gguf").read_bytes()
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(whole[:size])
@@ -67,12 +68,14 @@ def test_a_truncated_file_is_one_clear_error(tmp_path, size):
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_an_os_error(tmp_path):
+def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         GgufFile(tmp_path / "none.gguf")
 
 
-def test_a_missing_package_says_how_to_install_it(tmp_path, monkeypatch):
+def test_a_missing_package_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_llama(tmp_path / "a.gguf")
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(ValueError, match=r"pip install 'bitweight\[gguf\]'"):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ X = np.arange(-6, 6).reshape(3, 4)
 W = np.arange(-10, 10).reshape(4, 5)
 
 
-def test_a_layer_of_arrays_shows_sizes_formats_and_values():
+def test_a_layer_of_arrays_shows_sizes_formats_and_values() -> None:
     layer = Layer.from_arrays("a", X, W, x_scale=[1.0, 2.0, 3.0], w_scale=0.5)
     assert (layer.m, layer.n, layer.k, layer.groups) == (3, 5, 4, 1)
     assert layer.gemm.macs == 60
@@ -23,7 +25,7 @@ def test_a_layer_of_arrays_shows_sizes_formats_and_values():
     assert layer.wrong_golden() is None
 
 
-def test_golden_is_per_group_where_there_is_a_group():
+def test_golden_is_per_group_where_there_is_a_group() -> None:
     parts = np.stack([X[:, :3] @ W[:3], X[:, 3:] @ W[3:]], axis=2)
     layer = Layer.from_arrays("a", X, W, group=3, w_scale=np.ones((2, 5)), golden=parts)
     assert layer.w_granularity is Granularity.GROUP
@@ -32,7 +34,7 @@ def test_golden_is_per_group_where_there_is_a_group():
     assert layer.wrong_golden() == 0
 
 
-def test_zero_points_are_taken_off_golden():
+def test_zero_points_are_taken_off_golden() -> None:
     layer = Layer.from_arrays(
         "a",
         X + 100,
@@ -47,20 +49,20 @@ def test_zero_points_are_taken_off_golden():
     assert layer.w_zero_point.shape == (5,)
 
 
-def test_each_wrong_golden_value_is_counted():
+def test_each_wrong_golden_value_is_counted() -> None:
     golden = X @ W
     golden[0, 0] += 1
     golden[2, 4] -= 7
     assert Layer.from_arrays("a", X, W, golden=golden).wrong_golden() == 2
 
 
-def test_golden_wraps_to_the_accumulator():
+def test_golden_wraps_to_the_accumulator() -> None:
     x, w = np.full((1, 9), 127), np.full((9, 1), 127)
     wrapped = 9 * 127 * 127 - 2 * 65536
     assert Layer.from_arrays("a", x, w, golden=[[wrapped]], acc_bits=16).wrong_golden() == 0
 
 
-def test_wide_codes_are_stored_in_sixteen_bits():
+def test_wide_codes_are_stored_in_sixteen_bits() -> None:
     wide = IntFormat(width=9)
     assert Layer.from_arrays("a", X, W, x_format=wide).x.dtype == np.int16
 
@@ -84,7 +86,7 @@ def test_wide_codes_are_stored_in_sixteen_bits():
         ({"x_zero_point": 0.5}, r"a\.x_zp must be integers, not float64"),
     ],
 )
-def test_what_makes_no_layer_is_refused(changes, message):
+def test_what_makes_no_layer_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Layer.from_arrays(**{"name": "a", "x": X, "w": W, **changes})
 
@@ -97,7 +99,7 @@ def test_what_makes_no_layer_is_refused(changes, message):
         ({"x_zero_point": 128}, r"a\.x_zp must be int8 codes, -128 to 127, not 128 to 128"),
     ],
 )
-def test_check_reads_every_scale_and_zero_point(changes, message):
+def test_check_reads_every_scale_and_zero_point(changes: dict[str, Any], message: str) -> None:
     layer = Layer.from_arrays("a", X, W, **changes)
     with pytest.raises(ValueError, match=message):
         layer.check()

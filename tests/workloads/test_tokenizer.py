@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,18 +16,18 @@ GPT2_ASCII = re.compile(
 
 
 @pytest.fixture
-def tokenizer(tmp_path):
+def tokenizer(tmp_path: Path) -> Tokenizer:
     return Tokenizer.from_gguf(GgufFile(write_llama(tmp_path / "a.gguf")))
 
 
 # re.ASCII's \s is [ \t\n\r\f\v], as Unicode white space is below 128.
 @given(text=st.text(st.sampled_from(" \t\n\r'.,ab12tsrevmld\x1c_"), max_size=20))
-def test_words_are_cut_as_gpt_2s_expression_does(text):
+def test_words_are_cut_as_gpt_2s_expression_does(text: str) -> None:
     assert list(split_words(text, digits_apart=False)) == GPT2_ASCII.findall(text)
 
 
 @given(text=st.text(max_size=20), digits_apart=st.booleans())
-def test_words_join_to_the_text(text, digits_apart):
+def test_words_join_to_the_text(text: str, digits_apart: bool) -> None:
     words = list(split_words(text, digits_apart=digits_apart))
     assert "".join(words) == text
     assert "" not in words
@@ -43,32 +44,32 @@ def test_words_join_to_the_text(text, digits_apart):
         ("end  ", ["end", "  "]),
     ],
 )
-def test_smollm_cuts_every_digit_off(text, words):
+def test_smollm_cuts_every_digit_off(text: str, words: list[str]) -> None:
     assert list(split_words(text, digits_apart=True)) == words
 
 
-def test_neighbours_merge_in_the_order_of_the_list(tokenizer):
+def test_neighbours_merge_in_the_order_of_the_list(tokenizer: Tokenizer) -> None:
     tokens = [tokenizer.tokens[index] for index in tokenizer.encode("hello world")]
     assert tokens == ["hell", "o", "Ġw", "o", "r", "l", "d"]
 
 
 @given(text=st.text(max_size=20))
-def test_encoding_is_undone_by_decoding(text):
+def test_encoding_is_undone_by_decoding(text: str) -> None:
     tokenizer = Tokenizer(tokens=(*byte_characters(), "he"), merges=("h e",), digits_apart=True)
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-def test_a_first_token_comes_before_the_text():
+def test_a_first_token_comes_before_the_text() -> None:
     tokenizer = Tokenizer(tokens=tuple(byte_characters()), merges=(), digits_apart=True, first=7)
     assert tokenizer.encode("A") == (7, 65)
 
 
-def test_bytes_outside_the_vocabulary_are_refused():
+def test_bytes_outside_the_vocabulary_are_refused() -> None:
     with pytest.raises(ValueError, match="made of the model's tokens, but 'b' is none"):
         Tokenizer(tokens=("a",), merges=(), digits_apart=True).encode("ab")
 
 
-def test_other_pretokenisers_are_refused_by_name(tmp_path):
+def test_other_pretokenisers_are_refused_by_name(tmp_path: Path) -> None:
     file = GgufFile(write_llama(tmp_path / "a.gguf", pre="llama-bpe"))
     with pytest.raises(ValueError, match="pre-tokeniser must be gpt-2 or smollm, not 'llama-bpe'"):
         Tokenizer.from_gguf(file)

@@ -2,17 +2,22 @@ import json
 import struct
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Never
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from bitweight.workloads import Layer, Phase, Trace
 from bitweight.workloads.formats import IntFormat
 
+Tensors = dict[str, NDArray[Any]]
+Edit = Callable[[Tensors, Any], object]
 RNG = np.random.default_rng(1)
 X = RNG.integers(-128, 128, (3, 7)).astype(np.int8)
 W = RNG.integers(-128, 128, (7, 5)).astype(np.int8)
@@ -25,7 +30,7 @@ def small_trace() -> Trace:
     return Trace(layers=(q, k), model="tiny", producer="test", text="hi", token_ids=(3, 1, 2))
 
 
-def rewrite(path: Path, edit) -> Path:
+def rewrite(path: Path, edit: Edit) -> Path:
     """Save a trace, then change its tensors and document as ``edit(tensors, document)`` does."""
     small_trace().save(path)
     header_size = struct.unpack("<Q", path.read_bytes()[:8])[0]
@@ -38,7 +43,7 @@ def rewrite(path: Path, edit) -> Path:
 
 
 @st.composite
-def layers(draw):
+def layers(draw: st.DrawFn) -> Layer:
     m, n, k = (draw(st.integers(1, 6)) for _ in range(3))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     formats = [
@@ -81,7 +86,9 @@ def layers(draw):
 
 
 @given(layer=layers())
-def test_a_saved_trace_comes_back_whole_and_saves_to_the_same_bytes(tmp_path_factory, layer):
+def test_a_saved_trace_comes_back_whole_and_saves_to_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, layer: Layer
+) -> None:
     path = tmp_path_factory.mktemp("trace") / "t.safetensors"
     trace = Trace(layers=(layer,), phase=Phase.DECODE)
     trace.save(path)
@@ -96,7 +103,7 @@ def test_a_saved_trace_comes_back_whole_and_saves_to_the_same_bytes(tmp_path_fac
     assert back.to_bytes() == trace.to_bytes() == path.read_bytes()
 
 
-def test_shared_activations_are_stored_once(tmp_path):
+def test_shared_activations_are_stored_once(tmp_path: Path) -> None:
     small_trace().save(tmp_path / "t.safetensors")
     names = set(load_file(tmp_path / "t.safetensors"))
     assert "blk.0.attn_q.x" in names
@@ -106,8 +113,8 @@ def test_shared_activations_are_stored_once(tmp_path):
     assert (trace.model, trace.text, trace.token_ids) == ("tiny", "hi", (3, 1, 2))
 
 
-def test_files_may_hold_either_layout(tmp_path):
-    def turn(tensors, document):
+def test_files_may_hold_either_layout(tmp_path: Path) -> None:
+    def turn(tensors: Tensors, document: dict[str, Any]) -> None:
         for name in ("blk.0.attn_q.w", "blk.0.attn_q.x"):
             tensors[name] = np.ascontiguousarray(tensors[name].T)
         document["layers"][0]["w"]["layout"] = "NK"
@@ -122,7 +129,7 @@ def test_files_may_hold_either_layout(tmp_path):
     assert layer.wrong_golden() == 0
 
 
-def test_slices_take_no_more_memory_than_they_hold(tmp_path):
+def test_slices_take_no_more_memory_than_they_hold(tmp_path: Path) -> None:
     path = tmp_path / "t.safetensors"
     Trace(
         layers=(Layer.from_arrays("a", np.zeros((1, 4096), int), np.zeros((4096, 4096), np.int8)),)
@@ -137,15 +144,15 @@ def test_slices_take_no_more_memory_than_they_hold(tmp_path):
     assert peak < 2**20
 
 
-def test_loading_reads_a_description_only(tmp_path):
+def test_loading_reads_a_description_only(tmp_path: Path) -> None:
     path = rewrite(tmp_path / "t.safetensors", lambda t, _: t["blk.0.attn_q.x_scale"].fill(np.nan))
     trace = Trace.load(path)
     with pytest.raises(ValueError, match=r"blk\.0\.attn_q\.x_scale must be finite, not nan"):
         trace.layers[0].check()
 
 
-def test_codes_outside_their_format_are_refused_when_read(tmp_path):
-    def narrow(_tensors, document):
+def test_codes_outside_their_format_are_refused_when_read(tmp_path: Path) -> None:
+    def narrow(_tensors: Tensors, document: dict[str, Any]) -> None:
         for layer in document["layers"]:
             layer["x"]["bits"] = 7
 
@@ -154,15 +161,15 @@ def test_codes_outside_their_format_are_refused_when_read(tmp_path):
         _ = layer.x
 
 
-def in_layer(key, value):
+def in_layer(key: str, value: object) -> Edit:
     return lambda _t, document: document["layers"][0].update({key: value})
 
 
-def in_part(part, key, value):
+def in_part(part: str, key: str, value: object) -> Edit:
     return lambda _t, document: document["layers"][0][part].update({key: value})
 
 
-def in_file(key, value):
+def in_file(key: str, value: object) -> Edit:
     return lambda _t, document: document.update({key: value})
 
 
@@ -220,7 +227,9 @@ def in_file(key, value):
         ),
     ],
 )
-def test_a_file_that_contradicts_itself_is_one_clear_error(tmp_path, edit, message):
+def test_a_file_that_contradicts_itself_is_one_clear_error(
+    tmp_path: Path, edit: Edit, message: str
+) -> None:
     path = rewrite(tmp_path / "bad.safetensors", edit)
     with pytest.raises(ValueError, match=message) as caught:
         Trace.load(path)
@@ -228,7 +237,7 @@ def test_a_file_that_contradicts_itself_is_one_clear_error(tmp_path, edit, messa
     assert "\n" not in str(caught.value)
 
 
-def test_no_truncation_of_a_trace_loads(tmp_path):
+def test_no_truncation_of_a_trace_loads(tmp_path: Path) -> None:
     whole = small_trace().to_bytes()
     path = tmp_path / "cut.safetensors"
     for size in range(len(whole)):
@@ -238,14 +247,14 @@ def test_no_truncation_of_a_trace_loads(tmp_path):
 
 
 @pytest.mark.parametrize("document", ["", "{", "[" * 100_000, "[]", '{"format": NaN}'])
-def test_documents_that_are_no_json_object_are_refused(tmp_path, document):
+def test_documents_that_are_no_json_object_are_refused(tmp_path: Path, document: str) -> None:
     path = tmp_path / "bad.safetensors"
     save_file({"a": np.zeros(1)}, path, {"trace": document})
     with pytest.raises(ValueError, match=r"bad\.safetensors: .*must be"):
         Trace.load(path)
 
 
-def test_other_files_are_refused(tmp_path):
+def test_other_files_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "a.txt"
     text.write_text("no tensors here, whatever the name says")
     with pytest.raises(ValueError, match="must be a whole safetensors file"):
@@ -260,7 +269,7 @@ def test_other_files_are_refused(tmp_path):
         Trace.load(tmp_path / "none")
 
 
-def test_a_huge_claim_takes_neither_time_nor_memory(tmp_path):
+def test_a_huge_claim_takes_neither_time_nor_memory(tmp_path: Path) -> None:
     header = {"a": {"dtype": "I8", "shape": [2**40], "data_offsets": [0, 2**40]}}
     text = json.dumps(header).encode()
     path = tmp_path / "huge.safetensors"
@@ -271,16 +280,18 @@ def test_a_huge_claim_takes_neither_time_nor_memory(tmp_path):
     assert time.monotonic() - start < 1
 
 
-def test_an_unknown_layer_name_suggests_the_nearest():
+def test_an_unknown_layer_name_suggests_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"not 'attn_k'; the nearest is 'blk\.0\.attn_k'"):
         small_trace().layer("attn_k")
 
 
-def test_a_failed_save_keeps_the_old_file_and_leaves_nothing_else(tmp_path, monkeypatch):
+def test_a_failed_save_keeps_the_old_file_and_leaves_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "t.safetensors"
     path.write_bytes(b"old")
 
-    def fail(_self, _target):
+    def fail(_self: Path, _target: Path) -> Never:
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", fail)

@@ -1,10 +1,12 @@
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from numpy.typing import NDArray
 
 from bitweight.workloads import Granularity, Rounding
 from bitweight.workloads.quantize import W8A8, quantise_w, quantise_x
@@ -17,13 +19,15 @@ VALUES = npst.arrays(
 )
 
 
-def python_code(value, scale):
+def python_code(value: float, scale: float) -> int:
     """Round half to even with exact fractions (Python's own rounding)."""
     return max(-127, min(127, round(Fraction(float(value)) / Fraction(float(scale)))))
 
 
 @given(values=VALUES, group=st.integers(1, 9), granularity=st.sampled_from([TENSOR, TOKEN, GROUP]))
-def test_each_code_is_the_nearest_multiple_of_its_own_scale(values, group, granularity):
+def test_each_code_is_the_nearest_multiple_of_its_own_scale(
+    values: NDArray[np.float32], group: int | None, granularity: Granularity
+) -> None:
     rows, k = values.shape
     ours = quantise_x(values, granularity, group=group)
     assert (
@@ -39,7 +43,7 @@ def test_each_code_is_the_nearest_multiple_of_its_own_scale(values, group, granu
 
 
 @given(values=VALUES)
-def test_the_greatest_value_of_a_scale_gets_the_greatest_code(values):
+def test_the_greatest_value_of_a_scale_gets_the_greatest_code(values: NDArray[np.float32]) -> None:
     ours = quantise_x(values, TOKEN)
     greatest = np.abs(values).max(axis=1)
     visible = greatest > 1e-30
@@ -48,7 +52,9 @@ def test_the_greatest_value_of_a_scale_gets_the_greatest_code(values):
 
 
 @given(values=VALUES, group=st.integers(1, 9))
-def test_weights_are_quantised_as_activations_turned(values, group):
+def test_weights_are_quantised_as_activations_turned(
+    values: NDArray[np.float32], group: int | None
+) -> None:
     for w_kind, x_kind in ((TENSOR, TENSOR), (CHANNEL, TOKEN), (GROUP, GROUP)):
         ours, turned = (
             quantise_w(values.T, w_kind, group=group),
@@ -59,25 +65,25 @@ def test_weights_are_quantised_as_activations_turned(values, group):
         np.testing.assert_array_equal(ours.scale, turned.scale.T)
 
 
-def test_halves_round_to_even():
+def test_halves_round_to_even() -> None:
     codes = quantise_x(np.array([[127.0, 0.5, 1.5, 2.5, -0.5, -1.5, 126.5]]), TENSOR).codes
     assert codes.tolist() == [[127, 0, 2, 2, 0, -2, 126]]
 
 
-def test_zeros_have_codes_zero_and_a_usable_scale():
+def test_zeros_have_codes_zero_and_a_usable_scale() -> None:
     ours = quantise_x(np.array([[0.0, 0.0], [1e-46, 0.0]]), TOKEN)
     assert ours.codes.tolist() == [[0, 0], [0, 0]]
     assert ours.scale.tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
-def test_values_that_are_not_finite_are_refused(bad):
+def test_values_that_are_not_finite_are_refused(bad: float) -> None:
     with pytest.raises(ValueError, match="Values to quantise must be finite"):
         quantise_x(np.array([[1.0, bad]]), TOKEN)
 
 
 @pytest.mark.parametrize("group", [None, 3])
-def test_a_layer_has_golden_accumulators_and_says_its_granularity(group):
+def test_a_layer_has_golden_accumulators_and_says_its_granularity(group: int | None) -> None:
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=(4, 7)), rng.normal(size=(7, 5))
     kind = CHANNEL if group is None else GROUP
@@ -101,6 +107,8 @@ def test_a_layer_has_golden_accumulators_and_says_its_granularity(group):
         ({"x": GROUP, "group": 0}, "Group length must be at least 1, not 0"),
     ],
 )
-def test_granularities_that_no_integer_product_has_are_refused(choice, message):
+def test_granularities_that_no_integer_product_has_are_refused(
+    choice: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         W8A8(**choice)
