@@ -14,7 +14,11 @@ import typer
 
 from bitweight import __version__
 from bitweight.cli import trace
+from bitweight.cli.emit import emit
 from bitweight.cli.list import list_
+from bitweight.cli.simulate import simulate
+from bitweight.cli.verify import verify
+from bitweight.verify.toolchain import ToolError
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130
@@ -33,6 +37,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("list")(list_)
+app.command()(simulate)
+app.command()(emit)
+app.command()(verify)
 app.add_typer(trace.app, name="trace")
 
 
@@ -72,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
         return _INTERRUPTED
     except (BrokenPipeError, SystemExit) as error:
         return _stop(error)
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, OSError, ImportError, ToolError) as error:
         return _refuse(_describe(error))
     return code if isinstance(code, int) else 0
 

@@ -1,11 +1,13 @@
-"""What verbs print on stdout: a table for people, or one JSON document for programs."""
+"""What verbs print: on stdout a table or one JSON document, on stderr progress."""
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich import box
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 # Without a terminal nothing limits the width: a table in a file or a pipe is never folded.
@@ -33,3 +35,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_row(*map(str, row))
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, markup=False)
     console.print(table, highlight=False)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr, of unknown length until the yielded function is first called."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,16 +1,12 @@
 """``bitweight trace``: make, describe and check trace files."""
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from bitweight.cli.output import print_json, print_table
+from bitweight.cli.output import print_json, print_table, progress
 from bitweight.workloads import Granularity, Layer, Trace, example_path
 from bitweight.workloads.capture import Capture, Selection, capture
 from bitweight.workloads.example import EXAMPLE, EXAMPLE_SHA256
@@ -45,7 +41,7 @@ def capture_(
     chosen = Selection(blocks=tuple(block or ()), kinds=tuple(kind or ()), outputs=outputs)
     scales = W8A8(x=x_scale, w=w_scale, group=group)
     request = EXAMPLE if example else Capture(text=text, layers=chosen, scales=scales)
-    with _progress("capture") as advance:
+    with progress("capture") as advance:
         data = capture(gguf, request, on_block=advance).to_bytes()
         write_whole(out, data)
     row = {"file": str(out), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -76,7 +72,7 @@ def check(file: _File = None, json: _Json = False) -> None:
     """
     path = file or example_path()
     layers = []
-    with _progress("check") as advance:
+    with progress("check") as advance:
         trace = Trace.load(path)
         for done, layer in enumerate(trace.layers, 1):
             layers.append(_verdict(layer))
@@ -84,15 +80,6 @@ def check(file: _File = None, json: _Json = False) -> None:
     print_json({"file": str(path), "layers": layers}) if json else _print_rows(layers)
     if any(layer["golden"] == "differs" for layer in layers):
         raise typer.Exit(1)
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr, of unknown length until the yielded function is first called."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _about(trace: Trace) -> dict[str, Any]:

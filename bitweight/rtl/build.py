@@ -5,13 +5,16 @@ places is therefore a ``Part``: converted once, and placed as an instance of tha
 """
 
 import re
-from collections.abc import Iterable
+from collections import Counter
 from functools import singledispatch
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.back import verilog
 from amaranth.hdl import ClockSignal, Elaboratable, Instance, ResetSignal
 from amaranth.lib import wiring
+
+# Up to this depth storage is flip-flops, on every target.
+_FLIP_FLOP_WORDS = 16
 
 
 @singledispatch
@@ -70,6 +73,26 @@ def _plain_names(text: str) -> str:
     return re.sub(r"\\([A-Za-z_]\w*\.[\w.]*) ", lambda match: match[1].replace(".", "_") + " ", text)
 
 
-def flatten(rows: Iterable[Iterable[Any]]) -> list[Any]:
-    """Return the elements of a two-dimensional list, row by row."""
-    return [element for row in rows for element in row]
+class MemoryBlock(NamedTuple):
+    """A memory in emitted Verilog: one read and one write port, ``count`` of them alike."""
+
+    module: str
+    words: int
+    width: int
+    count: int
+
+
+def memories(verilog: str) -> list[MemoryBlock]:
+    """List the memories of ``verilog`` that are deeper than 16 words, by module and size."""
+    found: Counter[tuple[str, int, int]] = Counter()
+    module = ""
+    for line in verilog.splitlines():
+        if match := re.match(r"module (\w+)", line):
+            module = match[1]
+        elif match := re.match(r"  reg \[(\d+):0\] \S+ \[(\d+):0\];", line):
+            found[module, int(match[2]) + 1, int(match[1]) + 1] += 1
+    return [
+        MemoryBlock(module, words, width, count)
+        for (module, words, width), count in found.items()
+        if words > _FLIP_FLOP_WORDS
+    ]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,18 @@ class Activity:
             ),
             correction_ops=self.correction_ops + other.correction_ops,
         )
+
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts as JSON has them."""
+        return {
+            "macs": self.macs,
+            "digits": self.digits,
+            "idle_slots": self.idle_slots,
+            "register_writes": self.register_writes,
+            "beats": dict(self.beats),
+            "correction_ops": self.correction_ops,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

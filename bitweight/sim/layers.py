@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from bitweight.sim.engine import Activity, MatmulResult, cycles, simulate
 from bitweight.sim.kernels.matmul import wrap
+from bitweight.workloads.gemm import Gemm
 from bitweight.workloads.layer import Layer
+from bitweight.workloads.operands import Distribution
 
 
 class Binding(enum.StrEnum):
@@ -43,7 +45,9 @@ class LayerResult:
         n: Outputs.
         k: Inputs.
         binding: The side that streamed as ``a``.
-        acc: Accumulators with zero points taken off, shape (m, n), or (m, n, groups), int64.
+        acc: Accumulators with zero points taken off, shape (m, n), or (m, n, groups), int64; None
+            if only sizes were given.
+        calls: How often the workload runs this layer; the other figures are of one call.
         overflow: Outputs of the engine whose exact value did not fit its accumulator.
         cycles: Sum over the layer's GEMMs.
         utilisation: m n k / (cycles x peak MACs per clock).
@@ -58,7 +62,7 @@ class LayerResult:
     n: int
     k: int
     binding: Binding
-    acc: NDArray[np.int64]
+    acc: NDArray[np.int64] | None
     overflow: int
     cycles: int
     utilisation: float
@@ -66,6 +70,7 @@ class LayerResult:
     wrong: int
     activity: Activity
     saved_cycles: int = 0
+    calls: int = 1
 
 
 def run(spec: Any, layer: Layer, binding: str = Binding.X) -> LayerResult:
@@ -80,21 +85,71 @@ def run(spec: Any, layer: Layer, binding: str = Binding.X) -> LayerResult:
     Raises:
         ValueError: If the binding is unknown or the operands do not fit the engine's formats.
     """
+    parts = [part.stop - part.start for part in _groups(layer)]
+    side, saved = _choose(spec, layer.gemm, parts, binding)
+    return dataclasses.replace(_run_bound(spec, layer, side), saved_cycles=saved)
+
+
+def run_gemm(
+    spec: Any,
+    gemm: Gemm,
+    binding: str = Binding.X,
+    *,
+    operands: Distribution | None = None,
+    seed: int = 0,
+) -> LayerResult:
+    """Run a GEMM of which only the sizes are known.
+
+    Args:
+        spec: The engine.
+        gemm: Its sizes; m are tokens, n outputs.
+        binding: As for ``run``.
+        operands: How to draw both operands, in the spec's formats; None counts cycles only.
+        seed: Seed of the draw.
+
+    Raises:
+        ValueError: If the binding is unknown.
+    """
+    if operands is not None:
+        rng = np.random.default_rng(seed)
+        x = operands.draw(spec.pe.a, (gemm.m, gemm.k), rng)
+        w = operands.draw(spec.pe.b, (gemm.k, gemm.n), rng)
+        layer = Layer.from_arrays(gemm.name, x, w, x_format=spec.pe.a, w_format=spec.pe.b)
+        return dataclasses.replace(run(spec, layer, binding), calls=gemm.calls)
+    side, saved = _choose(spec, gemm, [gemm.k], binding)
+    total = _count_cycles(spec, gemm, [gemm.k], side)
+    return LayerResult(
+        name=gemm.name,
+        m=gemm.m,
+        n=gemm.n,
+        k=gemm.k,
+        binding=side,
+        acc=None,
+        overflow=0,
+        cycles=total,
+        utilisation=gemm.macs / (total * spec.peak_macs),
+        golden=Golden.ABSENT,
+        wrong=0,
+        activity=Activity(macs=gemm.macs),
+        saved_cycles=saved,
+        calls=gemm.calls,
+    )
+
+
+def _choose(spec: Any, gemm: Gemm, parts: list[int], binding: str) -> tuple[Binding, int]:
+    """Return the side that streams, and with ``auto`` the cycles that it saves."""
     if binding not in list(Binding):
         raise ValueError(f"Binding must be {', '.join(Binding)}, not {binding!r}")
-    chosen, saved = Binding(binding), 0
-    if chosen is Binding.AUTO:
-        counts = {side: layer_cycles(spec, layer, side) for side in (Binding.X, Binding.W)}
-        chosen = Binding.X if counts[Binding.X] <= counts[Binding.W] else Binding.W
-        saved = max(counts.values()) - min(counts.values())
-    return dataclasses.replace(_run_bound(spec, layer, chosen), saved_cycles=saved)
+    if binding != Binding.AUTO:
+        return Binding(binding), 0
+    x, w = (_count_cycles(spec, gemm, parts, side) for side in (Binding.X, Binding.W))
+    return (Binding.X if x <= w else Binding.W), abs(x - w)
 
 
-def layer_cycles(spec: Any, layer: Layer, binding: Binding) -> int:
-    """Return the cycles of a layer from its sizes alone, for ``x`` or ``w``."""
-    m, n = (layer.m, layer.n) if binding is Binding.X else (layer.n, layer.m)
-    bound = _bind(spec, binding)
-    return sum(cycles(bound, m=m, n=n, k=part.stop - part.start) for part in _groups(layer))
+def _count_cycles(spec: Any, gemm: Gemm, parts: list[int], side: Binding) -> int:
+    m, n = (gemm.m, gemm.n) if side is Binding.X else (gemm.n, gemm.m)
+    bound = _bind(spec, side)
+    return sum(cycles(bound, m=m, n=n, k=k) for k in parts)
 
 
 def _run_bound(spec: Any, layer: Layer, binding: Binding) -> LayerResult:

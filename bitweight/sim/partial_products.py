@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from bitweight.sim.compressor import InputBit
+from bitweight.sim.recoding import MBE
 from bitweight.workloads.formats import IntFormat
 
 # When bits reach the tree, in XOR delays after the operand registers: the recoder takes about two,
@@ -43,7 +44,7 @@ class BoothRows:
     @property
     def digits(self) -> int:
         """Rows: Booth digits of ``a``."""
-        return (self.a.width + 1) // 2 if self.a.signed else self.a.width // 2 + 1
+        return MBE.digit_count(self.a)
 
     @property
     def row_width(self) -> int:
@@ -74,11 +75,10 @@ class BoothRows:
         mask = (sign << 1) - 1
         rows: list[int] = []
         negates: list[int] = []
-        for digit in range(self.digits):
-            # Bits 2i+1, 2i, 2i-1 of a, sign-extended by Python's arithmetic shift; a[-1] = 0.
-            window = (a << 1) >> (2 * digit) & 0b111
-            negate = window >> 2
-            magnitude = (0, 1, 1, 2, 2, 1, 1, 0)[window] * b
+        for position, digit in enumerate(MBE.digits(a, self.a)):
+            # The top bit of the digit's window, also for 111: a negated zero is a zero.
+            negate = a >> (2 * position + 1) & 1
+            magnitude = abs(digit) * b
             row = (~magnitude if negate else magnitude) & mask ^ sign
             rows += [row >> bit & 1 for bit in range(self.row_width)]
             negates.append(negate)

@@ -1,0 +1,15 @@
+"""Model against RTL: benches on the emitted Verilog."""
+
+from bitweight.verify.design_check import CheckReport, check_designs
+from bitweight.verify.engine_check import Outcome, Work, check_engine
+from bitweight.verify.toolchain import ToolError, check_tools
+
+__all__ = [
+    "CheckReport",
+    "Outcome",
+    "ToolError",
+    "Work",
+    "check_designs",
+    "check_engine",
+    "check_tools",
+]

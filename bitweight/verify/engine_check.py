@@ -7,6 +7,7 @@ cycles), then with random stalls (then the beats must be the same, in the same o
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,12 @@ class _Expected:
 
 
 def check_engine(
-    spec: Any, works: Sequence[Work], *, seed: int = 0, verilog: str | None = None
+    spec: Any,
+    works: Sequence[Work],
+    *,
+    seed: int = 0,
+    verilog: str | None = None,
+    runtime: Path | None = None,
 ) -> list[Outcome]:
     """Check an engine's Verilog against its model.
 
@@ -81,9 +87,10 @@ def check_engine(
         works: GEMMs to run, in this order, without stalls and then with.
         seed: Seed of the stalls.
         verilog: Text to check instead of ``emit(spec)``, for example with a planted fault.
+        runtime: As for ``verify.simulator.play``.
 
     Raises:
-        RuntimeError: If a tool is missing or the Verilog does not build.
+        ToolError: If a tool is missing or the Verilog does not build.
     """
     expected = [_expect(spec, work) for work in works]
     runs = [(item, stalls) for stalls in (False, True) for item in expected]
@@ -92,7 +99,7 @@ def check_engine(
         for number, (item, stalls) in enumerate(runs)
     ]
     text = emit(spec) if verilog is None else verilog
-    records = play(text, module_name(spec.name), cases)
+    records = play(text, module_name(spec.name), cases, runtime=runtime)
     return [
         _judge(spec, item, stalls, record)
         for (item, stalls), record in zip(runs, records, strict=True)

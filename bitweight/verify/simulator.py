@@ -1,12 +1,10 @@
 """Builds emitted Verilog with Verilator and runs the bench on it, in a folder of its own.
 
 A module that stands in many places (a PE) is compiled once, as a hierarchical block; otherwise a
-16 x 16 array of Booth PEs becomes 38 MB of C++. Verilator's own runtime is compiled once per process.
+16 x 16 array of Booth PEs becomes 38 MB of C++. Verilator's own runtime is compiled once and copied.
 """
 
-import atexit
 import contextlib
-import functools
 import io
 import json
 import os
@@ -18,31 +16,43 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bitweight.verify.toolchain import bench_arguments, check_tools, tool_environment
+from bitweight.verify.toolchain import (
+    ToolError,
+    bench_arguments,
+    check_tools,
+    tool_environment,
+)
 
 _LOG_LINES = 6
 _RUNTIME = ("verilated.o", "verilated_dpi.o", "verilated_threads.o", "verilated_vpi.o")
 
 
-def play(verilog: str, top: str, cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def play(
+    verilog: str,
+    top: str,
+    cases: Sequence[Mapping[str, Any]],
+    *,
+    runtime: Path | None = None,
+) -> list[dict[str, Any]]:
     """Run cases on a Verilog design.
 
     Args:
         verilog: Its text.
         top: Its top module.
         cases: What the bench plays, see ``verify.bench``.
+        runtime: Folder that keeps Verilator's compiled runtime from one build for the next.
 
     Returns:
         One record per case.
 
     Raises:
-        RuntimeError: If a tool is missing or fails; the message ends with its log's last lines.
+        ToolError: If a tool is missing or fails; the message ends with its log's last lines.
     """
     check_tools()
     with tempfile.TemporaryDirectory(prefix="bitweight-") as name:
         folder = Path(name)
         environment = tool_environment(folder)
-        _build(folder, environment, verilog, top)
+        _build(folder, environment, verilog, top, runtime or folder / "runtime")
         return _run(folder, environment, top, cases)
 
 
@@ -55,15 +65,20 @@ def shared_modules(verilog: str) -> list[str]:
     ]
 
 
-def _build(folder: Path, environment: Mapping[str, str], verilog: str, top: str) -> None:
+def _build(
+    folder: Path, environment: Mapping[str, str], verilog: str, top: str, runtime: Path
+) -> None:
     source, blocks, build = folder / f"{top}.v", folder / "blocks.vlt", folder / "build"
     source.write_text(verilog)
     shared = shared_modules(verilog)
     lines = ["`verilator_config", *(f'hier_block -module "{module}"' for module in shared)]
     blocks.write_text("\n".join(lines) + "\n")
     build.mkdir()
-    for kept in _runtime_folder().iterdir():
-        shutil.copy2(kept, build)
+    runtime.mkdir(exist_ok=True)
+    kept = [runtime / name for name in _RUNTIME]
+    if all(file.exists() for file in kept):
+        for file in kept:
+            shutil.copy2(file, build)
     hierarchical = ["--hierarchical"] if shared else []
     _tool(
         folder,
@@ -72,16 +87,11 @@ def _build(folder: Path, environment: Mapping[str, str], verilog: str, top: str)
     )
     makefile = "Vtop_hier.mk" if shared else "Vtop.mk"
     _tool(folder, environment, ["make", "-j2", "-C", str(build), "-f", makefile])
-    for name in _RUNTIME:
-        shutil.copy2(build / name, _runtime_folder())
-
-
-@functools.cache
-def _runtime_folder() -> Path:
-    """Return a folder, empty at first, for the runtime's object files; it goes with the process."""
-    folder = tempfile.TemporaryDirectory(prefix="bitweight-runtime-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
+    for file in kept:
+        # Renamed into place: another process may be looking.
+        partial = file.with_suffix(f".{os.getpid()}")
+        shutil.copy2(build / file.name, partial)
+        partial.replace(file)
 
 
 def _tool(folder: Path, environment: Mapping[str, str], command: Sequence[str]) -> None:
@@ -96,7 +106,7 @@ def _tool(folder: Path, environment: Mapping[str, str], command: Sequence[str]) 
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{command[0]} failed: {_tail(done.stdout)}")
+        raise ToolError(f"{command[0]} failed: {_tail(done.stdout)}")
 
 
 def _run(
@@ -118,9 +128,9 @@ def _run(
                 log_file=log,
             )
         except (SystemExit, RuntimeError) as error:
-            raise RuntimeError(f"simulation of {top} failed: {_tail(log.read_text())}") from error
+            raise ToolError(f"simulation of {top} failed: {_tail(log.read_text())}") from error
     if get_results(results)[1]:
-        raise RuntimeError(f"bench failed on {top}: {_tail(log.read_text())}")
+        raise ToolError(f"bench failed on {top}: {_tail(log.read_text())}")
     played: list[dict[str, Any]] = json.loads(record.read_text())
     return played
 

