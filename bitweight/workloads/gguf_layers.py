@@ -24,7 +24,7 @@ from bitweight.workloads.layer_operand import Operand, storage_dtype
 from bitweight.workloads.operands import Distribution
 from bitweight.workloads.trace import Trace
 
-_LINEAR = re.compile(r"(blk\.\d+\.\w+|output)\.weight")
+_LINEAR = re.compile(r"(?:blk\.(\d+)\.\w+|output)\.weight")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,7 +103,8 @@ def gguf_trace(
         tokens: Rows of each layer's x.
         operands: How activations are drawn.
         seed: Each layer's activations depend on it and on the layer's place in the file only.
-        names: Matrices to take; none means those of all blocks and the output layer.
+        names: Matrices to take; none means those of all blocks and the output layer. A tied head
+            is the embedding matrix and is not taken.
 
     Raises:
         ValueError: If there is no such layer, or one holds floats or a type not read here.
@@ -112,7 +113,7 @@ def gguf_trace(
     if tokens < 1:
         raise ValueError(f"Tokens must be at least 1, not {tokens!r}")
     file = GgufFile(path)
-    linear = [n for n in file.names if _LINEAR.fullmatch(n) and len(file.shape(n)) == 2]
+    linear = _linear_layers(file)
     missing = sorted(set(names) - set(linear))
     if missing or not linear:
         raise ValueError(f"{path}: must have linear layers {', '.join(missing) or 'at all'}")
@@ -127,6 +128,13 @@ def gguf_trace(
         producer=f"bitweight, activations {operands}, seed {seed}",
         source_sha256=file.sha256(),
     )
+
+
+def _linear_layers(file: GgufFile) -> list[str]:
+    """Return the names of all linear layers by block, the output layer last."""
+    matrices = [name for name in file.names if len(file.shape(name)) == 2]
+    matches = [match for match in map(_LINEAR.fullmatch, matrices) if match]
+    return [match[0] for match in sorted(matches, key=lambda m: int(m[1] or len(matrices)))]
 
 
 def _draw(

@@ -78,6 +78,8 @@ def test_wide_codes_are_stored_in_sixteen_bits() -> None:
         ({"w": W[:, :0]}, "size n must be 1 to .*, not 0"),
         ({"x_scale": np.ones(4)}, r"a\.x_scale must have shape \(\) or \(3,\), not \(4,\)"),
         ({"w_scale": np.ones((2, 5))}, r"a\.w_scale must have shape .* not \(2, 5\)"),
+        ({"x_zero_point": [0] * 4}, r"a\.x_zp must have shape \(\) or \(3,\), not \(4,\)"),
+        ({"w_zero_point": [[0]]}, r"a\.w_zp must have shape \(\) or \(5,\), not \(1, 1\)"),
         ({"group": 5}, r"a: group must be 1 to k \(4\), not 5"),
         ({"golden": np.zeros((5, 3), int)}, r"a\.acc must have shape \(3, 5\), not \(5, 3\)"),
         ({"golden": np.zeros((3, 5))}, r"a\.acc must be integers of 32 bits"),

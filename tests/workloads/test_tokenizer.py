@@ -53,6 +53,10 @@ def test_neighbours_merge_in_the_order_of_the_list(tokenizer: Tokenizer) -> None
     assert tokens == ["hell", "o", "Ġw", "o", "r", "l", "d"]
 
 
+def test_of_equal_pairs_the_leftmost_merges_first(tokenizer: Tokenizer) -> None:
+    assert [tokenizer.tokens[index] for index in tokenizer.encode("lll")] == ["ll", "l"]
+
+
 @given(text=st.text(max_size=20))
 def test_encoding_is_undone_by_decoding(text: str) -> None:
     tokenizer = Tokenizer(tokens=(*byte_characters(), "he"), merges=("h e",), digits_apart=True)

@@ -207,6 +207,8 @@ def in_file(key: str, value: object) -> Edit:
         (in_part("w", "granularity", "group:4"), "w.granularity must be channel, as"),
         (in_part("w", "surplus", 1), "w must have only known keys, not 'surplus'"),
         (in_part("acc", "overflow", "saturate"), "overflow must be wrap, not 'saturate'"),
+        (in_part("acc", "surplus", 1), "acc must have only known keys, not 'surplus'"),
+        (in_part("w", "minimum", "blk.0.attn_q.x_scale"), r"w_min must have shape .*not \(3,\)"),
         (in_part("acc", "bits", 1), "accumulator must be 2 to 64 bits, not 1"),
         (lambda t, _d: t.update(stray=np.zeros(1)), "belong to a layer, but 'stray' does not"),
         (

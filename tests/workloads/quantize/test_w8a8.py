@@ -76,6 +76,11 @@ def test_zeros_have_codes_zero_and_a_usable_scale() -> None:
     assert ours.scale.tolist() == [1.0, 1.0]
 
 
+def test_codes_stay_symmetric_where_the_scale_itself_is_coarse() -> None:
+    # 2e-43 / 127 is between float32's two least numbers: the quotient is 142, not 127.
+    assert quantise_x(np.array([[-2e-43, 2e-43]]), TOKEN).codes.tolist() == [[-127, 127]]
+
+
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
 def test_values_that_are_not_finite_are_refused(bad: float) -> None:
     with pytest.raises(ValueError, match="Values to quantise must be finite"):
