@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from bitweight.workloads.gguf_reader import GgufFile
 from bitweight.workloads.layer import Layer
 from bitweight.workloads.llama import LINEAR_KINDS, Floats, Llama
@@ -123,9 +125,11 @@ def capture(
         if name in cuts:
             layers.append(_layer(file, cuts[name], inputs, request.scales))
 
-    model.hidden(
-        token_ids, observe=observe, blocks=blocks, on_block=lambda done: on_block(done, blocks)
-    )
+    # Weights that overflow give values that are not finite, which the quantiser refuses.
+    with np.errstate(over="ignore", invalid="ignore"):
+        model.hidden(
+            token_ids, observe=observe, blocks=blocks, on_block=lambda done: on_block(done, blocks)
+        )
     return Trace(
         layers=tuple(layers),
         model=file.metadata("general.name", str, default=""),

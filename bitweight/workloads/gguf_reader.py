@@ -122,8 +122,13 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - the gguf package has no types
             f"Reading GGUF files needs {error.name}: pip install 'bitweight[gguf]'"
         ) from error
     with path.open("rb") as file:
-        if file.read(4) != b"GGUF":
-            raise ValueError(f"{path}: must be a GGUF file, but does not start with GGUF")
+        start = file.read(24)
+    if start[:4] != b"GGUF":
+        raise ValueError(f"{path}: must be a GGUF file, but does not start with GGUF")
+    # Counts of tensors and of metadata; each entry takes more than eight bytes.
+    counts = int.from_bytes(start[8:16], "little") + int.from_bytes(start[16:24], "little")
+    if counts * 8 > path.stat().st_size:
+        raise ValueError(f"{path}: must be a whole GGUF file, but is too short for its header")
     try:
         return GGUFReader(path)
     except (ValueError, IndexError, KeyError, OverflowError, TypeError, MemoryError) as error:

@@ -107,6 +107,8 @@ class Llama:
     def __init__(self, file: GgufFile) -> None:
         self.file = file
         self.shape = LlamaShape.from_gguf(file)
+        # A false count would otherwise be believed before the first missing tensor is met.
+        file.shape(f"blk.{self.shape.blocks - 1}.attn_q.weight")
 
     def hidden(
         self,

@@ -80,3 +80,11 @@ def test_a_missing_package_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(ValueError, match=r"pip install 'bitweight\[gguf\]'"):
         GgufFile(path)
+
+
+def test_a_header_that_claims_too_much_is_refused_at_once(tmp_path: Path) -> None:
+    data = bytearray(write_llama(tmp_path / "a.gguf").read_bytes())
+    data[22] = 255
+    (tmp_path / "b.gguf").write_bytes(data)
+    with pytest.raises(ValueError, match="too short for its header"):
+        GgufFile(tmp_path / "b.gguf")
