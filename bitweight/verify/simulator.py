@@ -73,18 +73,18 @@ def _build(
     shared = shared_modules(verilog)
     lines = ["`verilator_config", *(f'hier_block -module "{module}"' for module in shared)]
     blocks.write_text("\n".join(lines) + "\n")
-    build.mkdir()
-    runtime.mkdir(exist_ok=True)
-    kept = [runtime / name for name in _RUNTIME]
-    if all(file.exists() for file in kept):
-        for file in kept:
-            shutil.copy2(file, build)
     hierarchical = ["--hierarchical"] if shared else []
     _tool(
         folder,
         environment,
         ["verilator", *hierarchical, *bench_arguments(top, build), str(blocks), str(source)],
     )
+    # After Verilator, without their times: make takes object files older than its makefile for stale.
+    runtime.mkdir(exist_ok=True)
+    kept = [runtime / name for name in _RUNTIME]
+    if all(file.exists() for file in kept):
+        for file in kept:
+            shutil.copyfile(file, build / file.name)
     makefile = "Vtop_hier.mk" if shared else "Vtop.mk"
     _tool(folder, environment, ["make", "-j2", "-C", str(build), "-f", makefile])
     for file in kept:
