@@ -3,22 +3,23 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bitweight.cli.options import Design, Json, Settings
 from bitweight.cli.output import print_json, print_table, progress
 from bitweight.sim import LayerResult, design, layers
-from bitweight.workloads import Gemm, Trace, example_path
+from bitweight.sim.spec import EngineSpec
+from bitweight.workloads import Gemm, Layer, Trace, example_path
 from bitweight.workloads.models import model_gemms
 from bitweight.workloads.operands import Distribution
 from bitweight.workloads.phase import Phase
 
-_Run = Callable[[Any, str], LayerResult]
+_Run = Callable[[EngineSpec, str], LayerResult]
 
 
-def simulate(  # noqa: PLR0913 - one parameter per option of the command line
+def simulate(
     name: Design,
     *,
     trace: Annotated[Path | None, typer.Option(help="Trace file; default: the example.")] = None,
@@ -69,7 +70,7 @@ def _drawn(gemms: tuple[Gemm, ...], operands: str, seed: int) -> list[_Run]:
 
 
 def _run_gemm(
-    spec: Any, binding: str, *, gemm: Gemm, operands: Distribution | None, seed: int
+    spec: EngineSpec, binding: str, *, gemm: Gemm, operands: Distribution | None, seed: int
 ) -> LayerResult:
     return layers.run_gemm(spec, gemm, binding, operands=operands, seed=seed)
 
@@ -78,11 +79,11 @@ def _traced(path: Path) -> list[_Run]:
     return [partial(_run_layer, layer=layer) for layer in Trace.load(path).layers]
 
 
-def _run_layer(spec: Any, binding: str, *, layer: Any) -> LayerResult:
+def _run_layer(spec: EngineSpec, binding: str, *, layer: Layer) -> LayerResult:
     return layers.run(spec, layer, binding)
 
 
-def _run_all(spec: Any, runs: list[_Run], binding: str) -> list[LayerResult]:
+def _run_all(spec: EngineSpec, runs: list[_Run], binding: str) -> list[LayerResult]:
     results = []
     with progress("simulate") as advance:
         for done, run in enumerate(runs, 1):
@@ -119,8 +120,10 @@ def _print_json(name: str, results: list[LayerResult]) -> None:
 
 def _print_results(name: str, results: list[LayerResult]) -> None:
     is_repeated = any(result.calls > 1 for result in results)
-    is_bound = any(result.saved_cycles or result.binding is not layers.Binding.X for result in results)
-    columns = {
+    is_bound = any(
+        result.saved_cycles or result.binding is not layers.Binding.X for result in results
+    )
+    columns: dict[str, Callable[[LayerResult], object]] = {
         "layer": lambda result: result.name,
         "m": lambda result: result.m,
         "n": lambda result: result.n,

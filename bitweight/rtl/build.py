@@ -55,7 +55,9 @@ def emit(spec: Any) -> str:
     top = component(spec)
     name = module_name(spec.name)
     parts = getattr(top, "parts", ())
-    return "\n".join([*(_convert(part.component, part.name) for part in parts), _convert(top, name)])
+    return "\n".join(
+        [*(_convert(part.component, part.name) for part in parts), _convert(top, name)]
+    )
 
 
 def module_name(design: str) -> str:
@@ -69,17 +71,19 @@ def _convert(design: Elaboratable, name: str) -> str:
 
 
 def _plain_names(text: str) -> str:
-    """Turn the escaped names of submodules (``\\top.control ``) into plain ones (``top_control``)."""
-    return re.sub(r"\\([A-Za-z_]\w*\.[\w.]*) ", lambda match: match[1].replace(".", "_") + " ", text)
+    """Turn the escaped, dotted names of submodules into plain ones: ``top_control``."""
+    return re.sub(
+        r"\\([A-Za-z_]\w*\.[\w.]*) ", lambda match: match[1].replace(".", "_") + " ", text
+    )
 
 
 class MemoryBlock(NamedTuple):
-    """A memory in emitted Verilog: one read and one write port, ``count`` of them alike."""
+    """A memory in emitted Verilog: one read and one write port, ``copies`` of them alike."""
 
     module: str
     words: int
     width: int
-    count: int
+    copies: int
 
 
 def memories(verilog: str) -> list[MemoryBlock]:

@@ -32,7 +32,9 @@ def compress(m: Module, tree: CompressorTree, bits: Sequence[Value]) -> tuple[Va
             m.d.comb += [total.eq((x ^ y) ^ late), carry.eq((x & y) | ((x ^ y) & late))]
         nodes += [total, carry]
     words = [
-        Cat(*(nodes[column[word]] if len(column) > word else Const(0, 1) for column in tree.outputs))
+        Cat(
+            *(nodes[column[word]] if len(column) > word else Const(0, 1) for column in tree.outputs)
+        )
         for word in range(2)
     ]
     return words[0], words[1]

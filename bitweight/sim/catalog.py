@@ -15,18 +15,19 @@ from typing import Any
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.mac import MacSpec
+from bitweight.sim.spec import EngineSpec, PeSpec
 from bitweight.workloads.formats import IntFormat
 
-PES: Mapping[str, Any] = MappingProxyType({pe.name: pe for pe in (MacSpec(), CarrySaveMacSpec())})
+PES: Mapping[str, PeSpec] = MappingProxyType(
+    {pe.name: pe for pe in (MacSpec(), CarrySaveMacSpec())}
+)
 """PEs at their default formats: int8 x int8, 32-bit accumulator."""
 
-DESIGNS: Mapping[str, Any] = MappingProxyType(
-    {spec.name: spec for spec in (SystolicOsSpec(pe=pe) for pe in PES.values())}
-)
+DESIGNS: Mapping[str, EngineSpec] = MappingProxyType({spec.name: spec for spec in _ENGINES})
 """Engines at their default size and formats."""
 
 
-def design(name: str, settings: Iterable[str] = ()) -> Any:
+def design(name: str, settings: Iterable[str] = ()) -> EngineSpec:
     """Return the engine that ``name`` and ``settings`` describe.
 
     Args:
@@ -50,7 +51,7 @@ def design(name: str, settings: Iterable[str] = ()) -> Any:
     return vary(spec, settings)
 
 
-def vary(spec: Any, settings: Iterable[str]) -> Any:
+def vary(spec: EngineSpec, settings: Iterable[str]) -> EngineSpec:
     """Return ``spec`` with the fields that ``settings`` name replaced, all at once.
 
     Raises:
@@ -62,14 +63,16 @@ def vary(spec: Any, settings: Iterable[str]) -> Any:
         if not is_assignment:
             raise ValueError(f"Setting must be FIELD=VALUE, not {setting!r}")
         _place(changes, path.split("."), text, setting)
-    return _replace(spec, changes)
+    varied: EngineSpec = _replace(spec, changes)
+    return varied
 
 
 def _place(changes: dict[str, Any], path: list[str], text: str, setting: str) -> None:
     for name in path[:-1]:
-        changes = changes.setdefault(name, {})
-        if not isinstance(changes, dict):
-            raise ValueError(f"Setting {setting!r} contradicts one before it")
+        inner = changes.setdefault(name, {})
+        if isinstance(inner, str) or isinstance(changes.get(path[-1]), dict):
+            raise ValueError(f"Setting {setting!r} contradicts one before it")  # noqa: TRY004 - text
+        changes = inner
     changes[path[-1]] = text
 
 

@@ -101,9 +101,7 @@ def _compress(
         column.sort()
         taken, column[:] = column[:size], column[size:]
         first = input_count + 2 * len(adders)
-        arrival = max(
-            taken[-1].arrival + _LATE_INPUT_DELAY, taken[-2].arrival + _EARLY_INPUT_DELAY
-        )
+        arrival = max(taken[-1].arrival + _LATE_INPUT_DELAY, taken[-2].arrival + _EARLY_INPUT_DELAY)
         adders.append(Adder(tuple(node.number for node in taken), sum=first, carry=first + 1))
         column.append(_Node(arrival, first))
         above.append(_Node(arrival, first + 1))

@@ -55,7 +55,6 @@ class Activity:
             correction_ops=self.correction_ops + other.correction_ops,
         )
 
-
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as JSON has them."""
         return {

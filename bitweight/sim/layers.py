@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bitweight.sim.engine import Activity, MatmulResult, cycles, simulate
 from bitweight.sim.kernels.matmul import wrap
+from bitweight.sim.spec import EngineSpec
 from bitweight.workloads.gemm import Gemm
 from bitweight.workloads.layer import Layer
 from bitweight.workloads.operands import Distribution
@@ -73,7 +74,7 @@ class LayerResult:
     calls: int = 1
 
 
-def run(spec: Any, layer: Layer, binding: str = Binding.X) -> LayerResult:
+def run(spec: EngineSpec, layer: Layer, binding: str = Binding.X) -> LayerResult:
     """Run a layer on an engine.
 
     Args:
@@ -91,7 +92,7 @@ def run(spec: Any, layer: Layer, binding: str = Binding.X) -> LayerResult:
 
 
 def run_gemm(
-    spec: Any,
+    spec: EngineSpec,
     gemm: Gemm,
     binding: str = Binding.X,
     *,
@@ -136,7 +137,7 @@ def run_gemm(
     )
 
 
-def _choose(spec: Any, gemm: Gemm, parts: list[int], binding: str) -> tuple[Binding, int]:
+def _choose(spec: EngineSpec, gemm: Gemm, parts: list[int], binding: str) -> tuple[Binding, int]:
     """Return the side that streams, and with ``auto`` the cycles that it saves."""
     if binding not in list(Binding):
         raise ValueError(f"Binding must be {', '.join(Binding)}, not {binding!r}")
@@ -146,13 +147,13 @@ def _choose(spec: Any, gemm: Gemm, parts: list[int], binding: str) -> tuple[Bind
     return (Binding.X if x <= w else Binding.W), abs(x - w)
 
 
-def _count_cycles(spec: Any, gemm: Gemm, parts: list[int], side: Binding) -> int:
+def _count_cycles(spec: EngineSpec, gemm: Gemm, parts: list[int], side: Binding) -> int:
     m, n = (gemm.m, gemm.n) if side is Binding.X else (gemm.n, gemm.m)
     bound = _bind(spec, side)
     return sum(cycles(bound, m=m, n=n, k=k) for k in parts)
 
 
-def _run_bound(spec: Any, layer: Layer, binding: Binding) -> LayerResult:
+def _run_bound(spec: EngineSpec, layer: Layer, binding: Binding) -> LayerResult:
     bound = _bind(spec, binding)
     x, w = layer.x, layer.w
     results = [
@@ -181,10 +182,14 @@ def _run_bound(spec: Any, layer: Layer, binding: Binding) -> LayerResult:
     )
 
 
-def _bind(spec: Any, binding: Binding) -> Any:
+def _bind(spec: EngineSpec, binding: Binding) -> EngineSpec:
     if binding is Binding.X:
         return spec
-    return dataclasses.replace(spec, pe=dataclasses.replace(spec.pe, a=spec.pe.b, b=spec.pe.a))
+    # Every spec is a dataclass; a protocol cannot say so.
+    pe: Any = spec.pe
+    engine: Any = spec
+    bound: EngineSpec = dataclasses.replace(engine, pe=dataclasses.replace(pe, a=pe.b, b=pe.a))
+    return bound
 
 
 def _groups(layer: Layer) -> Iterator[slice]:

@@ -1,8 +1,8 @@
 """Radix-4 Booth partial products of a PE, as bits for a compressor tree.
 
-Digit ``i`` of ``a`` (a modified-Booth digit, see ``sim.recoding``) selects 0, b or 2b and may negate
-it. A negated row is its ones' complement plus one ``negate`` bit at the row's least weight. No row
-is sign-extended: its sign bit enters inverted, and what that adds up to is one constant for all rows::
+Digit ``i`` of ``a`` (a modified-Booth digit, see ``sim.recoding``) selects 0, b or 2b and may
+negate it. A negated row is its ones' complement plus one ``negate`` bit at the row's least weight.
+No row is sign-extended: its sign bit enters inverted, and all that adds up to one constant::
 
     -s * 2**p  ==  (1 - s) * 2**p - 2**p          (s: sign bit at weight 2**p)
 

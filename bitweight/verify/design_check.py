@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from bitweight.sim.spec import EngineSpec
 from bitweight.verify.engine_check import Outcome, check_engine
 from bitweight.verify.plan import Check, plan_checks
 from bitweight.verify.toolchain import check_tools
@@ -37,7 +37,7 @@ class CheckReport:
 
 
 def check_designs(
-    specs: Sequence[Any],
+    specs: Sequence[EngineSpec],
     *,
     seed: int = 0,
     on_done: Callable[[int, int], None] = lambda _done, _total: None,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bitweight.rtl.build import emit, module_name
 from bitweight.sim.engine import PortBeats, beats, simulate
+from bitweight.sim.spec import EngineSpec
 from bitweight.verify.simulator import play
 
 _STALL_RATE = 0.3
@@ -73,7 +74,7 @@ class _Expected:
 
 
 def check_engine(
-    spec: Any,
+    spec: EngineSpec,
     works: Sequence[Work],
     *,
     seed: int = 0,
@@ -106,13 +107,13 @@ def check_engine(
     ]
 
 
-def _expect(spec: Any, work: Work) -> _Expected:
+def _expect(spec: EngineSpec, work: Work) -> _Expected:
     result = simulate(spec, work.a, work.b)
     (m, k), n = work.a.shape, work.b.shape[1]
     return _Expected(work, result.cycles, beats(spec, m=m, n=n, k=k), result.acc)
 
 
-def _case(spec: Any, item: _Expected, *, stall_rate: float, seed: int) -> dict[str, Any]:
+def _case(spec: EngineSpec, item: _Expected, *, stall_rate: float, seed: int) -> dict[str, Any]:
     (m, k), n = item.work.a.shape, item.work.b.shape[1]
     return {
         "name": item.work.name,
@@ -138,7 +139,7 @@ def _payloads(port: PortBeats, values: NDArray[np.integer], width: int) -> Itera
         yield f"{payload:x}"
 
 
-def _judge(spec: Any, item: _Expected, stalls: bool, record: Mapping[str, Any]) -> Outcome:
+def _judge(spec: EngineSpec, item: _Expected, stalls: bool, record: Mapping[str, Any]) -> Outcome:
     (m, k), n = item.work.a.shape, item.work.b.shape[1]
     return Outcome(
         work=item.work.name,
@@ -152,7 +153,7 @@ def _judge(spec: Any, item: _Expected, stalls: bool, record: Mapping[str, Any]) 
     )
 
 
-def _fault(spec: Any, item: _Expected, stalls: bool, record: Mapping[str, Any]) -> str:
+def _fault(spec: EngineSpec, item: _Expected, stalls: bool, record: Mapping[str, Any]) -> str:
     """Return the first difference between record and model, or an empty string."""
     if record["faults"]:
         return str(record["faults"][0])
@@ -177,9 +178,7 @@ def _fault(spec: Any, item: _Expected, stalls: bool, record: Mapping[str, Any]) 
 def _different_beat(port: PortBeats, beat: int, width: int, payload: str, wanted: str) -> str:
     mask = (1 << width) - 1
     got, expected = int(payload, 16), int(wanted, 16)
-    lane = next(
-        lane for lane in range(port.lanes) if ((got ^ expected) >> (lane * width)) & mask
-    )
+    lane = next(lane for lane in range(port.lanes) if ((got ^ expected) >> (lane * width)) & mask)
     rows, columns = port.locate(np.array([beat]))
     got, expected = got >> (lane * width) & mask, expected >> (lane * width) & mask
     return (

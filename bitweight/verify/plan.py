@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitweight.sim.engine import beats
+from bitweight.sim.spec import EngineSpec
 from bitweight.verify.engine_check import Work
 from bitweight.workloads.formats import IntFormat
 from bitweight.workloads.trace import Trace
@@ -38,12 +39,12 @@ class Check:
     """
 
     label: str
-    spec: Any
+    spec: EngineSpec
     works: tuple[Work, ...]
     seed: int
 
 
-def plan_checks(spec: Any, *, seed: int = 0) -> list[Check]:
+def plan_checks(spec: EngineSpec, *, seed: int = 0) -> list[Check]:
     """Return the checks of a design.
 
     Args:
@@ -59,7 +60,7 @@ def plan_checks(spec: Any, *, seed: int = 0) -> list[Check]:
     return checks
 
 
-def _variants(spec: Any) -> Iterator[tuple[str, Any]]:
+def _variants(spec: EngineSpec) -> Iterator[tuple[str, EngineSpec]]:
     """Yield small engines: every format pair, going round the turns of the spec's switches."""
     turns = list(_turns(spec.small))
     for number in range(max(len(FORMAT_PAIRS), len(turns))):
@@ -79,14 +80,17 @@ def _turns(spec: Any) -> Iterator[tuple[str, Any]]:
     for field in fields(spec):
         current, kind = getattr(spec, field.name), kinds[field.name]
         if kind is bool:
-            yield f"{field.name}={str(not current).lower()}", replace(spec, **{field.name: not current})
+            yield (
+                f"{field.name}={str(not current).lower()}",
+                replace(spec, **{field.name: not current}),
+            )
         elif isinstance(kind, type) and issubclass(kind, enum.Enum):
             for choice in kind:
                 if choice is not current:
                     yield f"{field.name}={choice.value}", replace(spec, **{field.name: choice})
 
 
-def _fixed_works(spec: Any, rng: np.random.Generator) -> Iterator[Work]:
+def _fixed_works(spec: EngineSpec, rng: np.random.Generator) -> Iterator[Work]:
     a, b = spec.pe.a, spec.pe.b
     tile_m, tile_n = _tile(spec)
     yield _drawn("smallest", spec, (1, 1, 1), rng)
@@ -100,13 +104,13 @@ def _fixed_works(spec: Any, rng: np.random.Generator) -> Iterator[Work]:
     yield from _real_tile(spec, tile_m, tile_n)
 
 
-def _tile(spec: Any) -> tuple[int, int]:
+def _tile(spec: EngineSpec) -> tuple[int, int]:
     """Return the rows and columns of C that one beat of ``a`` and of ``b`` reaches, at least 1."""
     ports = beats(spec, m=1, n=1, k=1)
     return ports["a"].lanes, ports["b"].lanes
 
 
-def _real_tile(spec: Any, tile_m: int, tile_n: int) -> Iterator[Work]:
+def _real_tile(spec: EngineSpec, tile_m: int, tile_n: int) -> Iterator[Work]:
     """Yield one tile of the shipped example's first layer, if its codes fit the formats."""
     layer = Trace.example().layers[0]
     x: NDArray[Any] = layer.x_slice(slice(0, tile_m))
@@ -115,7 +119,7 @@ def _real_tile(spec: Any, tile_m: int, tile_n: int) -> Iterator[Work]:
         yield Work(f"tile of {layer.name}", x, w)
 
 
-def _drawn_works(spec: Any, rng: np.random.Generator) -> Iterator[Work]:
+def _drawn_works(spec: EngineSpec, rng: np.random.Generator) -> Iterator[Work]:
     yield _drawn("k = 1", spec, (2, 3, 1), rng)
     yield Work("least codes", np.full((5, 9), spec.pe.a.min), np.full((9, 6), spec.pe.b.min))
     for number in range(_DRAWN_GEMMS):
@@ -124,7 +128,9 @@ def _drawn_works(spec: Any, rng: np.random.Generator) -> Iterator[Work]:
         yield _drawn(f"drawn {number}", spec, (m, n, k), rng)
 
 
-def _drawn(name: str, spec: Any, sizes: tuple[int, int, int], rng: np.random.Generator) -> Work:
+def _drawn(
+    name: str, spec: EngineSpec, sizes: tuple[int, int, int], rng: np.random.Generator
+) -> Work:
     """Draw a GEMM whose codes are extremes a quarter of the time and uniform otherwise."""
     m, n, k = sizes
     return Work(name, _codes(spec.pe.a, (m, k), rng), _codes(spec.pe.b, (k, n), rng))

@@ -1,7 +1,7 @@
 """Builds emitted Verilog with Verilator and runs the bench on it, in a folder of its own.
 
 A module that stands in many places (a PE) is compiled once, as a hierarchical block; otherwise a
-16 x 16 array of Booth PEs becomes 38 MB of C++. Verilator's own runtime is compiled once and copied.
+16 x 16 array of Booth PEs becomes 38 MB of C++. Verilator's runtime is compiled once and kept.
 """
 
 import contextlib
@@ -79,7 +79,7 @@ def _build(
         environment,
         ["verilator", *hierarchical, *bench_arguments(top, build), str(blocks), str(source)],
     )
-    # After Verilator, without their times: make takes object files older than its makefile for stale.
+    # After Verilator and with new times: make takes what is older than its makefile for stale.
     runtime.mkdir(exist_ok=True)
     kept = [runtime / name for name in _RUNTIME]
     if all(file.exists() for file in kept):
@@ -113,7 +113,8 @@ def _run(
     folder: Path, environment: Mapping[str, str], top: str, cases: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     # Imported here: the package is an extra, and check_tools has said so if it is missing.
-    from cocotb_tools.runner import get_results, get_runner  # noqa: PLC0415
+    from cocotb_tools.check_results import get_results  # noqa: PLC0415
+    from cocotb_tools.runner import get_runner  # noqa: PLC0415
 
     plan, record, log = (folder / name for name in ("plan.json", "record.json", "log.txt"))
     plan.write_text(json.dumps({"cases": list(cases)}))

@@ -92,7 +92,7 @@ def bench_arguments(top: str, build: Path) -> list[str]:
     return [
         *("-cc", "--exe", "--vpi", "--prefix", "Vtop", "-o", top, "--top-module", top),
         *("-Mdir", str(build), "--timescale", "1ns/1ps"),
-        # Ports are enough: cocotb's own runner makes every signal public, for several times the C++.
+        # Ports are enough: every signal public, as cocotb has it, is several times the C++.
         *("-Wno-fatal", "-Wno-lint", "--no-public-flat-rw", "--public-depth", "1"),
         *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),
         str(config.share_dir / "lib" / "verilator" / "verilator.cpp"),

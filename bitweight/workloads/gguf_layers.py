@@ -70,7 +70,7 @@ def gguf_layer(file: GgufFile, name: str, x: NDArray[Any], *, x_format: IntForma
     groups = k // sample.group
     layer = name.removesuffix(".weight")
 
-    def tensor(part: Literal["codes", "scale", "minimum"], rows: int, dtype: Any) -> GgufTensor:  # noqa: ANN401 - what numpy takes
+    def tensor(part: Literal["codes", "scale", "minimum"], rows: int, dtype: Any) -> GgufTensor:
         return GgufTensor(file=file, name=name, part=part, shape=(rows, n), dtype=np.dtype(dtype))
 
     weights = Operand(

@@ -100,7 +100,7 @@ class GgufFile:
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def _tensor(self, name: str) -> Any:  # noqa: ANN401 - the gguf package has no types
+    def _tensor(self, name: str) -> Any:
         if name not in self._tensors:
             raise ValueError(f"{self.path}: must have a tensor {name}, which is missing")
         return self._tensors[name]
@@ -114,7 +114,7 @@ class GgufFile:
         return data
 
 
-def _open(path: Path) -> Any:  # noqa: ANN401 - the gguf package has no types
+def _open(path: Path) -> Any:
     try:
         from gguf import GGUFReader  # noqa: PLC0415 - an extra: only its users need it
     except ModuleNotFoundError as error:

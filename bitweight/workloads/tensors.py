@@ -141,7 +141,7 @@ def open_tensors(path: Path) -> tuple[dict[str, StoredTensor], dict[str, str]]:
     return tensors, metadata
 
 
-def _stored(path: Path, name: str, header: Any) -> StoredTensor:  # noqa: ANN401 - untyped library
+def _stored(path: Path, name: str, header: Any) -> StoredTensor:
     dtype = header.get_dtype()
     if dtype not in _DTYPES:
         raise ValueError(

@@ -204,9 +204,7 @@ class SystolicOs(wiring.Component):
                 "cmd": In(stream.Signature(COMMAND)),
                 "a": In(stream.Signature(ArrayLayout(_shape(spec.pe.a), spec.rows))),
                 "b": In(stream.Signature(ArrayLayout(_shape(spec.pe.b), spec.cols))),
-                "c": Out(
-                    stream.Signature(ArrayLayout(Shape(spec.pe.acc_width, True), spec.cols))
-                ),
+                "c": Out(stream.Signature(ArrayLayout(Shape(spec.pe.acc_width, True), spec.cols))),
             }
         )
 
@@ -278,9 +276,8 @@ class SystolicOs(wiring.Component):
                         m.d.sync += cols_left.eq(cols_left - spec.cols)
                     with m.If(is_last_tile):
                         m.next = "FLUSH"
-            with m.State("FLUSH"):
-                with m.If(drain.empty):
-                    m.next = "ACCEPT"
+            with m.State("FLUSH"), m.If(drain.empty):
+                m.next = "ACCEPT"
 
 
 @component.register

@@ -1,6 +1,6 @@
 """The two ways out of the output-stationary array.
 
-``TileDrain`` reads the rows of a finished tile one by one; PEs hold them, since only bubbles follow.
+``TileDrain`` reads the rows of a finished tile one by one; PEs hold them while bubbles follow.
 ``ResultBuffer`` catches every PE's sum right after its last product, one row a clock and column,
 while the next tile follows; a buffer of one tile waits for the consumer.
 """
@@ -166,7 +166,7 @@ class ResultBuffer(wiring.Component):
         return m
 
     def _catch(self, m: Module, j: int) -> Signal:
-        """Register what column ``j`` ends with, resolve it and write it; return the write enable."""
+        """Register what column ``j`` ends with, resolve and write it; return the write enable."""
         spec = self.spec
         m.submodules[f"buffer_{j}"] = buffer = self.buffers[j]
         words = Signal.like(self.row[j], reset_less=True, name=f"caught_words_{j}")
@@ -184,5 +184,3 @@ class ResultBuffer(wiring.Component):
             port.en.eq(caught),
         ]
         return caught
-
-

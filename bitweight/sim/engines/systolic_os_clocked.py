@@ -1,8 +1,7 @@
 """The output-stationary engine clock by clock: array, control and drain as registers.
 
-Every ``_clock`` method reads registers as they were before the edge and returns or stores what they
-hold after it, under the RTL's names. No formula of ``sim.engines.systolic_os`` is used here: this is
-what checks them.
+Every ``clock`` method reads registers as they were before the edge and stores what they hold after
+it. No formula of ``sim.engines.systolic_os`` is used here: this is what checks them.
 
 RTL twin: ``rtl.engines.systolic_os``.
 """
@@ -171,9 +170,8 @@ def _(
         if tiles and not drain.blocks_next_tile:
             is_last = step_k == k - 1
             if not (is_last and drain.blocks_last_beat):
-                i, j = tiles[0]
-                ended = min(spec.rows, m - i) if is_last else 0
-                beat = _tile_beat(spec, a, b, i, j, step_k)._replace(last_rows=ended)
+                ended = min(spec.rows, m - tiles[0][0]) if is_last else 0
+                beat = _tile_beat(spec, a, b, tiles[0], step_k)._replace(last_rows=ended)
                 step_k += 1
                 if is_last:
                     tiles, step_k = tiles[1:], 0
@@ -190,10 +188,10 @@ def _tile_beat(
     spec: SystolicOsSpec,
     a: NDArray[np.integer],
     b: NDArray[np.integer],
-    i: int,
-    j: int,
+    tile: tuple[int, int],
     k: int,
 ) -> _Beat:
+    i, j = tile
     m, n = a.shape[0], b.shape[1]
     return _Beat(
         a=tuple(int(a[i + lane, k]) if i + lane < m else 0 for lane in range(spec.rows)),
@@ -202,9 +200,7 @@ def _tile_beat(
     )
 
 
-def _assemble(
-    spec: SystolicOsSpec, rows_out: list[list[int]], m: int, n: int
-) -> NDArray[np.int64]:
+def _assemble(spec: SystolicOsSpec, rows_out: list[list[int]], m: int, n: int) -> NDArray[np.int64]:
     acc = np.zeros((m, n), np.int64)
     rows = iter(rows_out)
     for i in range(0, m, spec.rows):
