@@ -18,9 +18,13 @@ from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.spec import EngineSpec, PeSpec
 from bitweight.workloads.formats import IntFormat
 
-PES: Mapping[str, PeSpec] = MappingProxyType(
-    {pe.name: pe for pe in (MacSpec(), CarrySaveMacSpec())}
+_PES: tuple[PeSpec, ...] = (MacSpec(), CarrySaveMacSpec())
+_ENGINES: tuple[EngineSpec, ...] = (
+    SystolicOsSpec(pe=MacSpec()),
+    SystolicOsSpec(pe=CarrySaveMacSpec()),
 )
+
+PES: Mapping[str, PeSpec] = MappingProxyType({pe.name: pe for pe in _PES})
 """PEs at their default formats: int8 x int8, 32-bit accumulator."""
 
 DESIGNS: Mapping[str, EngineSpec] = MappingProxyType({spec.name: spec for spec in _ENGINES})

@@ -225,16 +225,15 @@ def _take_off_zero_points(
     (m, k), n = x.shape, w.shape[1]
     x_zero, w_zero = layer.x_zero_point, layer.w_zero_point
     operations = 0
+    x_sums = x.sum(axis=1, dtype=np.int64)[:, None]
     if x_zero is not None:
         zx = (x_zero[:, group] if x_zero.ndim == 2 else x_zero).reshape(-1, 1)
         acc = acc - zx * w.sum(axis=0, dtype=np.int64)[None, :]
+        x_sums = x_sums - k * zx
         operations += k * n + 2 * m * n
     if w_zero is not None:
         zw = (w_zero[group] if w_zero.ndim == 2 else w_zero).reshape(1, -1)
-        centred = x.sum(axis=1, dtype=np.int64)[:, None]
-        if x_zero is not None:
-            centred = centred - k * zx
-        acc = acc - centred * zw
+        acc = acc - x_sums * zw
         operations += m * k + 2 * m * n
     return (acc if operations == 0 else wrap(acc, min(layer.acc_bits, 63))), operations
 
