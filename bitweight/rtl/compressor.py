@@ -7,21 +7,24 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from bitweight.sim.compressor import CompressorTree
 
 
-def compress(m: Module, tree: CompressorTree, bits: Sequence[Value]) -> tuple[Value, Value]:
+def compress(
+    m: Module, tree: CompressorTree, bits: Sequence[Value], *, name: str = "add"
+) -> tuple[Value, Value]:
     """Add the adders of ``tree`` to ``m``.
 
     Args:
         m: Module that takes the adders, as combinational statements.
         tree: The plan.
         bits: Its inputs, one bit each, in the plan's order.
+        name: How the adders' signals begin.
 
     Returns:
         The sum word and the carry word, ``tree.width`` bits each.
     """
     nodes: list[Value] = list(bits)
     for number, adder in enumerate(tree.adders):
-        total = Signal(name=f"add{number}_sum")
-        carry = Signal(name=f"add{number}_carry")
+        total = Signal(name=f"{name}{number}_sum")
+        carry = Signal(name=f"{name}{number}_carry")
         inputs = [nodes[node] for node in adder.inputs]
         if len(inputs) == 2:
             x, y = inputs

@@ -1,91 +1,103 @@
-"""Radix-4 Booth partial products of a PE, as bits for a compressor tree.
+"""Partial products of a PE, as bits for a compressor tree.
 
-Digit ``i`` of ``a`` (a modified-Booth digit, see ``sim.recoding``) selects 0, b or 2b and may
-negate it. A negated row is its ones' complement plus one ``negate`` bit at the row's least weight.
-No row is sign-extended: its sign bit enters inverted, and all that adds up to one constant::
+Digit ``i`` of ``a`` (see ``sim.recoding``) selects 0, b or 2b and may negate it: one row. A negated
+row is its ones' complement plus one ``negate`` bit at the row's least weight. No row is
+sign-extended: its sign bit enters inverted, and all that adds up to one constant::
 
     -s * 2**p  ==  (1 - s) * 2**p - 2**p          (s: sign bit at weight 2**p)
 
-So a signed 8 x 8 product into a 32-bit accumulator needs 4 rows of 9 bits, 4 negate bits and 11
-constant ones, instead of 4 rows of up to 32 bits.
+So a signed 8 x 8 Booth product into a 32-bit accumulator needs 4 rows of 9 bits, 4 negate bits and
+21 constant ones, instead of 4 rows of up to 32 bits.
 
 RTL twin: ``rtl.partial_products``.
-Source: MacSorley, "High-Speed Arithmetic in Binary Computers", Proc. IRE 49(1), 1961 (recoding);
-the paper behind OPT1 (arXiv 2503.06342) recodes in the same way but sign-extends the rows.
+Source: the paper behind OPT1 (arXiv 2503.06342) recodes in the same way but sign-extends its rows.
 """
 
 from dataclasses import dataclass
 from functools import cache
 
 from bitweight.sim.compressor import InputBit
-from bitweight.sim.recoding import MBE
+from bitweight.sim.recoding import RECODINGS
 from bitweight.workloads.formats import IntFormat
 
 # When bits reach the tree, in XOR delays after the operand registers: the recoder takes about two,
 # selecting and inverting a multiple of b two more.
-_NEGATE_ARRIVAL = 1
+_NEGATE_ARRIVAL = 2
 _ROW_ARRIVAL = 4
 
 
 @dataclass(frozen=True, slots=True)
-class BoothRows:
+class PartialProducts:
     """Where the partial-product bits of ``a x b`` stand.
 
     Attributes:
+        recoding: Name of the recoding of ``a``.
         a: Format of the recoded operand.
         b: Format of the multiplied operand.
         width: Bits of the sum that they enter.
     """
 
+    recoding: str
     a: IntFormat
     b: IntFormat
     width: int
 
     @property
-    def digits(self) -> int:
-        """Rows: Booth digits of ``a``."""
-        return MBE.digit_count(self.a)
+    def rows(self) -> int:
+        """Rows: digits of ``a``."""
+        return RECODINGS[self.recoding].digit_count(self.a)
+
+    @property
+    def step(self) -> int:
+        """Bits from one row's least weight to the next one's."""
+        return RECODINGS[self.recoding].radix.bit_length() - 1
 
     @property
     def row_width(self) -> int:
-        """Bits of a row: 2b with its sign."""
-        return self.b.width + (1 if self.b.signed else 2)
+        """Bits of a row: the greatest multiple of b, with a sign."""
+        return self.b.width + self.step - 1 + (not self.b.signed)
+
+    @property
+    def offset(self) -> int:
+        """How much the rows and negate bits add up to beyond the product: the inverted signs."""
+        return sum(1 << (self.step * row + self.row_width - 1) for row in range(self.rows))
 
     @property
     def constant(self) -> int:
-        """What the inverted sign bits add up to, modulo ``2**width``."""
-        signs = sum(1 << (2 * digit + self.row_width - 1) for digit in range(self.digits))
-        return -signs % (1 << self.width)
+        """What takes the offset off again, modulo ``2**width``."""
+        return -self.offset % (1 << self.width)
 
     @property
-    def inputs(self) -> tuple[InputBit, ...]:
-        """Bits in tree order: the rows, least bit first; the negate bits; the constant's ones."""
+    def row_inputs(self) -> tuple[InputBit, ...]:
+        """Bits in tree order: the rows, least bit first, then the negate bits."""
         rows = [
-            InputBit(2 * digit + bit, _ROW_ARRIVAL)
-            for digit in range(self.digits)
+            InputBit(self.step * row + bit, _ROW_ARRIVAL)
+            for row in range(self.rows)
             for bit in range(self.row_width)
         ]
-        negates = [InputBit(2 * digit, _NEGATE_ARRIVAL) for digit in range(self.digits)]
-        ones = [InputBit(bit, 0) for bit in range(self.width) if self.constant >> bit & 1]
-        return (*rows, *negates, *ones)
+        negates = [InputBit(self.step * row, _NEGATE_ARRIVAL) for row in range(self.rows)]
+        return (*rows, *negates)
+
+    @property
+    def ones(self) -> tuple[InputBit, ...]:
+        """Bits of the constant."""
+        return tuple(InputBit(bit, 0) for bit in range(self.width) if self.constant >> bit & 1)
 
     def bits(self, a: int, b: int) -> list[int]:
-        """Return the value of each of ``inputs`` for operands ``a`` and ``b``."""
+        """Return the value of each of ``row_inputs`` for operands ``a`` and ``b``."""
         sign = 1 << (self.row_width - 1)
         mask = (sign << 1) - 1
         rows: list[int] = []
         negates: list[int] = []
-        for position, digit in enumerate(MBE.digits(a, self.a)):
-            # The top bit of the digit's window, also for 111: a negated zero is a zero.
-            negate = a >> (2 * position + 1) & 1
+        for digit in RECODINGS[self.recoding].digits(a, self.a):
             magnitude = abs(digit) * b
-            row = (~magnitude if negate else magnitude) & mask ^ sign
+            row = (~magnitude if digit < 0 else magnitude) & mask ^ sign
             rows += [row >> bit & 1 for bit in range(self.row_width)]
-            negates.append(negate)
-        return [*rows, *negates, *[1] * self.constant.bit_count()]
+            negates.append(int(digit < 0))
+        return [*rows, *negates]
 
 
 @cache
-def booth_rows(a: IntFormat, b: IntFormat, width: int) -> BoothRows:
+def partial_products(recoding: str, a: IntFormat, b: IntFormat, width: int) -> PartialProducts:
     """Return the (shared) layout for these formats."""
-    return BoothRows(a, b, width)
+    return PartialProducts(recoding, a, b, width)

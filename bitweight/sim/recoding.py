@@ -136,3 +136,9 @@ NAF = Recoding(name="naf", radix=2, carries=True, recode=_naf)
 RECODINGS = {
     recoding.name: recoding for recoding in (TWOS_COMPLEMENT, SIGN_MAGNITUDE, MBE, EN_T, NAF)
 }
+
+
+def check_recoding(name: str) -> None:
+    """Raise ``ValueError`` unless ``name`` is one of ``RECODINGS``."""
+    if name not in RECODINGS:
+        raise ValueError(f"Recoding must be one of {', '.join(RECODINGS)}, not {name!r}")

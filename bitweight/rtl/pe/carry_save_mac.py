@@ -1,12 +1,12 @@
 """RTL of the carry-save MAC: one compressor tree for the product's rows and both words."""
 
-from amaranth.hdl import Module, Mux, Shape, Signal
+from amaranth.hdl import Const, Module, Mux, Shape, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitweight.rtl.build import component
 from bitweight.rtl.compressor import compress
-from bitweight.rtl.partial_products import booth_bits
+from bitweight.rtl.partial_products import product_bits
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 
 
@@ -40,8 +40,9 @@ class CarrySaveMac(wiring.Component):
         carry_register = Signal(width - 1, reset_less=True)
         kept_sum = Mux(self.clear, 0, sum_register)
         kept_carry = Mux(self.clear, 0, carry_register)
-        products = booth_bits(m, self.spec.rows, self.a, self.b)
-        bits = [*kept_sum, *kept_carry, *products]
+        products = product_bits(m, self.spec.products, self.a, self.b)
+        ones = [Const(1, 1)] * len(self.spec.products.ones)
+        bits = [*kept_sum, *kept_carry, *products, *ones]
         sum_word, carry_word = compress(m, self.spec.tree, bits)
         m.d.sync += [sum_register.eq(sum_word), carry_register.eq(carry_word[1:])]
         m.d.comb += [self.sum.eq(sum_register), self.carry.eq(carry_register << 1)]

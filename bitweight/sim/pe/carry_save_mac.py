@@ -1,6 +1,6 @@
 """Carry-save MAC: the accumulator stays redundant until it is read.
 
-The Booth rows of the product and both accumulator words go through one compressor tree, so neither
+The rows of the product and both accumulator words go through one compressor tree, so neither
 the product nor the sum is ever carried out. One adder outside the array resolves the pair, once per
 output instead of once per clock::
 
@@ -20,8 +20,9 @@ from functools import cache
 from typing import NamedTuple
 
 from bitweight.sim.compressor import CompressorTree, InputBit, compress, plan_tree
-from bitweight.sim.partial_products import BoothRows, booth_rows
+from bitweight.sim.partial_products import PartialProducts, partial_products
 from bitweight.sim.pe.step import check_acc_width, initial_state, resolve, step, wrap
+from bitweight.sim.recoding import MBE, check_recoding
 from bitweight.workloads.formats import INT8, IntFormat
 
 
@@ -33,15 +34,18 @@ class CarrySaveMacSpec:
         a: Format of the streamed operand; it is the one recoded.
         b: Format of the other operand.
         acc_width: Width of each accumulator word in bits. Sums wrap modulo ``2**acc_width``.
+        recoding: Name of the recoding of ``a``: one row per digit.
     """
 
     a: IntFormat = INT8
     b: IntFormat = INT8
     acc_width: int = 32
+    recoding: str = MBE.name
 
     def __post_init__(self) -> None:
-        """Refuse an accumulator that cannot hold one product."""
+        """Refuse an accumulator that cannot hold one product, and unknown recodings."""
         check_acc_width(self.a.width, self.b.width, self.acc_width)
+        check_recoding(self.recoding)
 
     @property
     def name(self) -> str:
@@ -65,8 +69,8 @@ class CarrySaveMacSpec:
 
     @property
     def digits(self) -> int:
-        """Digit slots of a MAC: all Booth digits of ``a`` at once."""
-        return self.rows.digits
+        """Digit slots of a MAC: all digits of ``a`` at once."""
+        return self.products.rows
 
     @property
     def register_bits(self) -> int:
@@ -74,13 +78,13 @@ class CarrySaveMacSpec:
         return 2 * self.acc_width - 1
 
     @property
-    def rows(self) -> BoothRows:
+    def products(self) -> PartialProducts:
         """Layout of the partial products."""
-        return booth_rows(self.a, self.b, self.acc_width)
+        return partial_products(self.recoding, self.a, self.b, self.acc_width)
 
     @property
     def tree(self) -> CompressorTree:
-        """Compressor tree; its inputs are the sum, carry bits 1 and up, then ``rows.inputs``.
+        """Compressor tree; its inputs are the sum, carry bits 1 and up, rows and ones.
 
         Column 0 takes three bits (sum, row 0, its negate bit) and keeps one, so carry bit 0 is
         always zero.
@@ -91,7 +95,8 @@ class CarrySaveMacSpec:
 @cache
 def _tree(spec: CarrySaveMacSpec) -> CompressorTree:
     sum_bits = [InputBit(bit, 0) for bit in range(spec.acc_width)]
-    tree = plan_tree((*sum_bits, *sum_bits[1:], *spec.rows.inputs), spec.acc_width)
+    products = (*spec.products.row_inputs, *spec.products.ones)
+    tree = plan_tree((*sum_bits, *sum_bits[1:], *products), spec.acc_width)
     assert len(tree.outputs[0]) == 1, "carry bit 0 has no register"
     return tree
 
@@ -113,7 +118,9 @@ def _(spec: CarrySaveMacSpec, state: State, a: int, b: int, *, clear: bool = Fal
     kept = State() if clear else state
     bits = [kept.sum >> bit & 1 for bit in range(spec.acc_width)]
     bits += [kept.carry >> bit & 1 for bit in range(1, spec.acc_width)]
-    return State(*compress(spec.tree, bits + spec.rows.bits(a, b)))
+    bits += spec.products.bits(a, b)
+    bits += [1] * len(spec.products.ones)
+    return State(*compress(spec.tree, bits))
 
 
 @resolve.register
