@@ -4,7 +4,9 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.progress import Progress
@@ -34,7 +36,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for row in cells:
         table.add_row(*map(str, row))
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, markup=False)
-    console.print(table, highlight=False)
+    with console.capture() as captured:
+        console.print(table, highlight=False)
+    # Cells are padded to their column's width; the last one's padding is only noise in a pipe.
+    sys.stdout.writelines(line.rstrip() + "\n" for line in captured.get().split("\n")[:-1])
+
+
+def fail(reasons: Iterable[str]) -> NoReturn:
+    """Print why a check failed, a line for each reason, on stderr, and exit with 1."""
+    sys.stderr.writelines(f"failed: {reason}\n" for reason in reasons)
+    raise typer.Exit(1)
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from bitweight.cli.output import print_json, print_table, progress
+from bitweight.cli.output import fail, print_json, print_table, progress
 from bitweight.workloads import Granularity, Layer, Trace, example_path
 from bitweight.workloads.capture import Capture, Selection, capture
 from bitweight.workloads.example import EXAMPLE, EXAMPLE_SHA256
 from bitweight.workloads.quantize import W8A8
-from bitweight.workloads.whole_files import write_whole
+from bitweight.workloads.whole_files import check_writable, write_whole
 
 app = typer.Typer(help="Make, describe and check trace files.", no_args_is_help=True)
 
@@ -41,13 +41,14 @@ def capture_(
     chosen = Selection(blocks=tuple(block or ()), kinds=tuple(kind or ()), outputs=outputs)
     scales = W8A8(x=x_scale, w=w_scale, group=group)
     request = EXAMPLE if example else Capture(text=text, layers=chosen, scales=scales)
+    check_writable(out)
     with progress("capture") as advance:
         data = capture(gguf, request, on_block=advance).to_bytes()
         write_whole(out, data)
     row = {"file": str(out), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     print_json(row) if json else _print_rows([row])
     if example and row["sha256"] != EXAMPLE_SHA256:
-        raise typer.Exit(1)
+        fail([f"{out}: SHA-256 must be the shipped example's, {EXAMPLE_SHA256}"])
 
 
 @app.command()
@@ -78,8 +79,13 @@ def check(file: _File = None, json: _Json = False) -> None:
             layers.append(_verdict(layer))
             advance(done, len(trace.layers))
     print_json({"file": str(path), "layers": layers}) if json else _print_rows(layers)
-    if any(layer["golden"] == "differs" for layer in layers):
-        raise typer.Exit(1)
+    wrong = [
+        f"{row['layer']}: {row['wrong']} golden accumulators are wrong"
+        for row in layers
+        if row["wrong"]
+    ]
+    if wrong:
+        fail(wrong)
 
 
 def _about(trace: Trace) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from bitweight.cli.options import Json, Settings
-from bitweight.cli.output import print_json, print_table, progress
+from bitweight.cli.output import fail, print_json, print_table, progress
 from bitweight.sim import DESIGNS, design
 from bitweight.verify.design_check import CheckReport, check_designs
+from bitweight.verify.engine_check import Outcome
 
 
 def verify(
@@ -29,8 +30,9 @@ def verify(
     with progress("verify") as advance:
         reports = check_designs(specs, seed=seed, on_done=advance)
     (_print_json if json else _print_reports)(reports)
-    if any(report.faults for report in reports):
-        raise typer.Exit(1)
+    faults = [_describe(report, outcome) for report in reports for outcome in report.faults]
+    if faults:
+        fail(faults)
 
 
 def _print_json(reports: list[CheckReport]) -> None:
@@ -38,15 +40,25 @@ def _print_json(reports: list[CheckReport]) -> None:
 
 
 def _print_reports(reports: list[CheckReport]) -> None:
-    columns = ("design", "variant", "GEMMs", "cycles", "edges", "with stalls", "result")
+    columns = (
+        "design",
+        "variant",
+        "GEMMs",
+        "real tile",
+        "cycles",
+        "edges",
+        "with stalls",
+        "result",
+    )
     print_table(columns, [_row(report) for report in reports])
-    for report in reports:
-        for outcome in report.faults:
-            stalls = ", with stalls" if outcome.stalls else ""
-            typer.echo(
-                f"{report.design} {report.label}: {outcome.work} "
-                f"({outcome.m}x{outcome.k}x{outcome.n}{stalls}): {outcome.fault}"
-            )
+
+
+def _describe(report: CheckReport, outcome: Outcome) -> str:
+    stalls = ", with stalls" if outcome.stalls else ""
+    return (
+        f"{report.design} {report.label}: {outcome.work} "
+        f"({outcome.m}x{outcome.k}x{outcome.n}{stalls}): {outcome.fault}"
+    )
 
 
 def _row(report: CheckReport) -> list[object]:
@@ -56,8 +68,14 @@ def _row(report: CheckReport) -> list[object]:
         report.design,
         report.label,
         len(smooth),
+        next(filter(None, map(_real_layer, smooth)), "-"),
         sum(outcome.cycles for outcome in smooth),
         sum(outcome.edges for outcome in smooth),
         sum(outcome.edges for outcome in stalled),
         f"{len(report.faults)} differ" if report.faults else "equal",
     ]
+
+
+def _real_layer(outcome: Outcome) -> str:
+    _, is_tile, layer = outcome.work.partition("tile of ")
+    return layer if is_tile else ""

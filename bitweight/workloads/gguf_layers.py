@@ -11,6 +11,7 @@ Source: ggml's CPU products of quantised weights with int8 activations work this
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,6 +53,30 @@ class GgufTensor:
         return stored[:, rows].T
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnTensor:
+    """Activations drawn anew, and the same, each time they are read: a model's take no memory.
+
+    Attributes:
+        operands: How they are drawn, as int8.
+        shape: (m, k).
+        seed: Seed of the draw.
+    """
+
+    operands: Distribution
+    shape: tuple[int, int]
+    seed: tuple[int, int]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of each value."""
+        return storage_dtype(INT8)
+
+    def read(self, *index: slice) -> NDArray[Any]:
+        """Return the values, or those that ``index`` selects."""
+        return self.operands.draw(INT8, self.shape, np.random.default_rng(self.seed))[index]
+
+
 def gguf_layer(file: GgufFile, name: str, x: NDArray[Any], *, x_format: IntFormat = INT8) -> Layer:
     """Return a layer of a GGUF matrix's own codes.
 
@@ -64,6 +89,11 @@ def gguf_layer(file: GgufFile, name: str, x: NDArray[Any], *, x_format: IntForma
     Raises:
         ValueError: If the matrix holds floats or a type not read here, or x does not fit it.
     """
+    operand = Operand.from_arrays(f"{name.removesuffix('.weight')}.x", x, x_format)
+    return _layer(file, name, operand)
+
+
+def _layer(file: GgufFile, name: str, x: Operand) -> Layer:
     n, k = file.shape(name)
     # One row shows the format, the group and whether there is a minimum.
     sample = file.codes(name, slice(0, 1))
@@ -82,7 +112,7 @@ def gguf_layer(file: GgufFile, name: str, x: NDArray[Any], *, x_format: IntForma
     )
     return Layer(
         name=layer,
-        x_operand=Operand.from_arrays(f"{layer}.x", x, x_format),
+        x_operand=x,
         w_operand=weights,
         group=sample.group,
     )
@@ -114,11 +144,14 @@ def gguf_trace(
         raise ValueError(f"Tokens must be at least 1, not {tokens!r}")
     file = GgufFile(path)
     linear = _linear_layers(file)
-    missing = sorted(set(names) - set(linear))
-    if missing or not linear:
-        raise ValueError(f"{path}: must have linear layers {', '.join(missing) or 'at all'}")
+    if not linear:
+        raise ValueError(f"{path}: must have linear layers, but has none")
+    for name in names:
+        if name not in linear:
+            near = get_close_matches(name, linear, n=1, cutoff=0)[0]
+            raise ValueError(f"{path}: must have a linear layer {name}; the nearest is {near}")
     layers = [
-        gguf_layer(file, name, _draw(operands, (tokens, file.shape(name)[1]), (seed, place)))
+        _drawn_layer(file, name, tokens, operands, (seed, place))
         for place, name in enumerate(linear)
         if not names or name in names
     ]
@@ -137,7 +170,9 @@ def _linear_layers(file: GgufFile) -> list[str]:
     return [match[0] for match in sorted(matches, key=lambda m: int(m[1] or len(matrices)))]
 
 
-def _draw(
-    operands: Distribution, shape: tuple[int, int], seed: tuple[int, int]
-) -> NDArray[np.integer]:
-    return operands.draw(INT8, shape, np.random.default_rng(seed))
+def _drawn_layer(
+    file: GgufFile, name: str, tokens: int, operands: Distribution, seed: tuple[int, int]
+) -> Layer:
+    codes = DrawnTensor(operands=operands, shape=(tokens, file.shape(name)[1]), seed=seed)
+    x = Operand(name=f"{name.removesuffix('.weight')}.x", codes=codes, format=INT8)
+    return _layer(file, name, x)

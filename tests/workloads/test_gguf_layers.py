@@ -75,7 +75,9 @@ def test_a_model_gives_its_linear_layers_with_drawn_activations(tmp_path: Path) 
 
 def test_layers_that_are_not_there_are_refused(tmp_path: Path) -> None:
     model = write_llama(tmp_path / "a.gguf")
-    with pytest.raises(ValueError, match=r"must have linear layers blk\.7\.attn_q\.weight"):
+    with pytest.raises(
+        ValueError, match=r"blk\.7\.attn_q\.weight; the nearest is blk\.[01]\.attn_q"
+    ):
         gguf_trace(model, tokens=1, operands=NORMAL, seed=0, names=["blk.7.attn_q.weight"])
     with pytest.raises(ValueError, match="Tokens must be at least 1, not 0"):
         gguf_trace(model, tokens=0, operands=NORMAL, seed=0)

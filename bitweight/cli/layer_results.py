@@ -1,0 +1,59 @@
+"""How verbs show what a design makes of layers."""
+
+from collections.abc import Callable
+
+import typer
+
+from bitweight.cli.output import print_json, print_table
+from bitweight.sim import LayerResult, layers
+
+
+def _total_cycles(results: list[LayerResult]) -> int:
+    return sum(result.cycles * result.calls for result in results)
+
+
+def print_results_json(name: str, results: list[LayerResult]) -> None:
+    """Print a design's layers and total as one JSON document."""
+    rows = [
+        {
+            "name": result.name,
+            "m": result.m,
+            "n": result.n,
+            "k": result.k,
+            "calls": result.calls,
+            "binding": str(result.binding),
+            "saved_cycles": result.saved_cycles,
+            "cycles": result.cycles,
+            "utilisation": result.utilisation,
+            "overflow": result.overflow,
+            "golden": str(result.golden),
+            "wrong": result.wrong,
+            "activity": result.activity.as_dict(),
+        }
+        for result in results
+    ]
+    print_json({"design": name, "total_cycles": _total_cycles(results), "layers": rows})
+
+
+def print_results(name: str, results: list[LayerResult]) -> None:
+    """Print a design's layers as a table, and their total."""
+    is_repeated = any(result.calls > 1 for result in results)
+    is_bound = any(
+        result.saved_cycles or result.binding is not layers.Binding.X for result in results
+    )
+    columns: dict[str, Callable[[LayerResult], object]] = {
+        "layer": lambda result: result.name,
+        "m": lambda result: result.m,
+        "n": lambda result: result.n,
+        "k": lambda result: result.k,
+        **({"calls": lambda result: result.calls} if is_repeated else {}),
+        **({"binding": lambda result: result.binding} if is_bound else {}),
+        **({"saved": lambda result: result.saved_cycles} if is_bound else {}),
+        "cycles": lambda result: result.cycles,
+        "utilisation": lambda result: f"{result.utilisation:.1%}",
+        "overflow": lambda result: result.overflow,
+        "golden": lambda result: str(result.golden),
+    }
+    rows = [[cell(result) for cell in columns.values()] for result in results]
+    print_table(list(columns), rows)
+    typer.echo(f"{name}: {_total_cycles(results)} cycles in total")

@@ -1,0 +1,164 @@
+"""What a verb works on: layers of a trace or a GGUF file, or shapes with drawn operands.
+
+One source is named, or none: then it is the shipped example. Options that the source has no use for
+are refused, since a figure must not look as if it depended on them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitweight.sim import LayerResult, layers
+from bitweight.sim.spec import EngineSpec
+from bitweight.workloads import Gemm, Layer, Operand, Trace, example_path
+from bitweight.workloads.formats import IntFormat
+from bitweight.workloads.gguf_layers import gguf_trace
+from bitweight.workloads.models import model_gemms
+from bitweight.workloads.operands import Distribution
+from bitweight.workloads.phase import Phase
+
+_SIZES_ONLY = "none"
+_DRAWN = "normal:20"
+_TOKENS = 512
+_USERS_OF = {
+    "layer": ("trace", "gguf"),
+    "operands": ("gguf", "model", "gemm"),
+    "seed": ("gguf", "model", "gemm"),
+    "phase": ("gguf", "model"),
+    "tokens": ("gguf", "model"),
+    "batch": ("gguf", "model"),
+    "context": ("model",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadOptions:
+    """Options of the command line, named as there; None or empty where not given."""
+
+    trace: Path | None = None
+    gguf: Path | None = None
+    model: str | None = None
+    gemm: str | None = None
+    layer: Sequence[str] = ()
+    operands: str | None = None
+    seed: int | None = None
+    phase: Phase | None = None
+    tokens: int | None = None
+    batch: int | None = None
+    context: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse several sources, and options that the source has no use for."""
+        sources = ("trace", "gguf", "model", "gemm")
+        given = [name for name in sources if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(
+                "Workload must be one of --trace, --gguf, --model and --gemm, not "
+                + " and ".join(f"--{name}" for name in given)
+            )
+        source = given[0] if given else "trace"
+        for option, users in _USERS_OF.items():
+            if getattr(self, option) not in (None, ()) and source not in users:
+                wanted = " or ".join(f"--{name}" for name in users)
+                came = f"--{source}" if given else "the shipped example"
+                raise ValueError(f"--{option} must come with {wanted}, not with {came}")
+
+    @property
+    def prompt(self) -> int:
+        """Tokens of a prefill."""
+        return _TOKENS if self.tokens is None else self.tokens
+
+    @property
+    def sequences(self) -> int:
+        """Sequences computed together."""
+        return 1 if self.batch is None else self.batch
+
+    def distribution(self, default: str) -> Distribution | None:
+        """Return how operands are drawn; None counts cycles only."""
+        wish = default if self.operands is None else self.operands
+        return None if wish == _SIZES_ONLY else Distribution.parse(wish)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnGemm:
+    """A shape, with how to draw its operands; None counts cycles only."""
+
+    gemm: Gemm
+    operands: Distribution | None
+    seed: int
+
+
+Job = Layer | DrawnGemm
+
+
+def find_jobs(options: WorkloadOptions) -> list[Job]:
+    """Return what the options ask for, in the workload's order.
+
+    Raises:
+        ValueError: If a file, a layer, a model or a size is bad.
+        OSError: If a file cannot be read.
+    """
+    if options.gguf is not None:
+        return [*_gguf_layers(options.gguf, options)]
+    if options.model is not None:
+        gemms = model_gemms(
+            options.model,
+            phase=options.phase or Phase.PREFILL,
+            tokens=options.prompt,
+            batch=options.sequences,
+            context=options.context,
+        )
+        return _draw(gemms, options, _SIZES_ONLY)
+    if options.gemm is not None:
+        return _draw((Gemm.parse(options.gemm),), options, _DRAWN)
+    trace = Trace.load(options.trace or example_path())
+    return [*map(trace.layer, dict.fromkeys(options.layer))] or [*trace.layers]
+
+
+def run_job(spec: EngineSpec, job: Job, binding: str) -> LayerResult:
+    """Run one layer or shape on an engine."""
+    if isinstance(job, Layer):
+        return layers.run(spec, job, binding)
+    return layers.run_gemm(spec, job.gemm, binding, operands=job.operands, seed=job.seed)
+
+
+def check_fit(spec: EngineSpec, job: Job) -> None:
+    """Raise ``ValueError`` if the design's formats cannot hold a layer's codes."""
+    if isinstance(job, Layer):
+        _check_side(job.x_operand, spec.pe.a, "pe.a")
+        _check_side(job.w_operand, spec.pe.b, "pe.b")
+
+
+def _check_side(operand: Operand, form: IntFormat, field: str) -> None:
+    own = operand.format
+    if form.min <= own.min and own.max <= form.max:
+        return
+    # The format is too wide; the codes themselves may still fit.
+    codes = operand.read_codes(slice(None), slice(None))
+    if not form.admits(codes):
+        raise ValueError(
+            f"{operand.name} must fit {field}, {form.min} to {form.max}, but holds codes from "
+            f"{codes.min()} to {codes.max()}; --set {field}={own} makes a design that takes them"
+        )
+
+
+def _gguf_layers(path: Path, options: WorkloadOptions) -> tuple[Layer, ...]:
+    operands = options.distribution(_DRAWN)
+    if operands is None:
+        raise ValueError("--operands must be drawn for a GGUF file's weights, not none")
+    rows = 1 if options.phase is Phase.DECODE else options.prompt
+    return gguf_trace(
+        path,
+        tokens=rows * options.sequences,
+        operands=operands,
+        seed=options.seed or 0,
+        names=[f"{name.removesuffix('.weight')}.weight" for name in options.layer],
+    ).layers
+
+
+def _draw(gemms: Sequence[Gemm], options: WorkloadOptions, default: str) -> list[Job]:
+    operands, seed = options.distribution(default), options.seed or 0
+    return [
+        DrawnGemm(gemm=gemm, operands=operands, seed=seed + place)
+        for place, gemm in enumerate(gemms)
+    ]
