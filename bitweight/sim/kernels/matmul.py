@@ -18,8 +18,8 @@ def matmul(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return ``a @ b`` without rounding or overflow.
 
     Args:
-        a: Integers, shape (m, k), of at most 32 bits.
-        b: Integers, shape (k, n), of at most 32 bits.
+        a: Integers, shape (m, k), of at most 26 bits.
+        b: Integers, shape (k, n), of at most 26 bits.
 
     Returns:
         Shape (m, n), int64.
@@ -35,7 +35,8 @@ def matmul(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.int64]:
         if start == 0:
             total = part.astype(np.int64)
         else:
-            np.add(total, part, out=total, casting="unsafe")
+            # As integers: in float64, sums past 2**53 would be rounded.
+            np.add(total, part, out=total, dtype=np.int64, casting="unsafe")
     return total
 
 
