@@ -51,9 +51,7 @@ def _magnitude(m: Module, form: IntFormat, value: Value) -> Value:
 def _twos_complement(m: Module, form: IntFormat, value: Value, count: int) -> list[Digit]:
     no = Const(0, 1)
     top = count - 1
-    return [
-        Digit(value[i], no, value[i] if form.signed and i == top else no) for i in range(count)
-    ]
+    return [Digit(value[i], no, value[i] if form.signed and i == top else no) for i in range(count)]
 
 
 def _sign_magnitude(m: Module, form: IntFormat, value: Value, count: int) -> list[Digit]:
@@ -68,9 +66,7 @@ def _booth(m: Module, form: IntFormat, value: Value, count: int) -> list[Digit]:
     for i in range(count):
         low, mid, high = (padded[2 * i + place] for place in range(3))
         # The digit is low + mid - 2 high.
-        digits.append(
-            Digit(low ^ mid, Mux(high, ~mid & ~low, mid & low), high & ~(mid & low))
-        )
+        digits.append(Digit(low ^ mid, Mux(high, ~mid & ~low, mid & low), high & ~(mid & low)))
     return digits
 
 

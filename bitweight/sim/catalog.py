@@ -107,7 +107,9 @@ def _read(kind: Any, name: str, text: str) -> Any:
         if text not in {"true", "false"}:
             raise ValueError(f"Field {name!r} must be true or false, not {text!r}")
         return text == "true"
-    if kind is int:
+    if kind == int | None and text == "none":
+        return None
+    if kind in {int, int | None}:
         try:
             return int(text)
         except ValueError:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.sim.kernels.matmul import matmul, wrap
 from bitweight.workloads.formats import IntFormat
 from bitweight.workloads.gemm import check_sizes
 
@@ -140,7 +139,11 @@ def simulate(spec: object, a: NDArray[np.integer], b: NDArray[np.integer]) -> Ma
 
 @singledispatch
 def cycles(spec: object, *, m: int, n: int, k: int) -> int:
-    """Return the cycles of an (m, k) x (k, n) GEMM, as ``MatmulResult.cycles`` defines them."""
+    """Return the cycles of an (m, k) x (k, n) GEMM, as ``MatmulResult.cycles`` defines them.
+
+    Raises:
+        ValueError: If a size is out of range, or the cycles depend on the operands.
+    """
     raise TypeError(_UNKNOWN.format(type(spec).__name__))
 
 
@@ -192,10 +195,9 @@ def check_operands(
     return m, n, k
 
 
-def accumulate(
-    a: NDArray[np.integer], b: NDArray[np.integer], acc_width: int
-) -> tuple[NDArray[np.int64], int]:
-    """Return ``a @ b`` wrapped to ``acc_width`` bits, and how many outputs wrapping changed."""
-    exact = matmul(a, b)
-    acc = wrap(exact, acc_width)
-    return acc, 0 if acc is exact else int(np.count_nonzero(acc != exact))
+def refuse_sizes_only(name: str) -> NoReturn:
+    """Raise the ``ValueError`` of a data-dependent engine that is given sizes alone."""
+    raise ValueError(
+        f"Cycles of {name} depend on the operands' values: give real ones, or draw them with "
+        "--operands normal:20 --seed 0"
+    )

@@ -86,6 +86,11 @@ def run(spec: EngineSpec, layer: Layer, binding: str = Binding.X) -> LayerResult
     Raises:
         ValueError: If the binding is unknown or the operands do not fit the engine's formats.
     """
+    if binding == Binding.AUTO and spec.data_dependent:
+        x, w = (_run_bound(spec, layer, side) for side in (Binding.X, Binding.W))
+        return dataclasses.replace(
+            x if x.cycles <= w.cycles else w, saved_cycles=abs(x.cycles - w.cycles)
+        )
     parts = [part.stop - part.start for part in _groups(layer)]
     side, saved = _choose(spec, layer.gemm, parts, binding)
     return dataclasses.replace(_run_bound(spec, layer, side), saved_cycles=saved)

@@ -5,6 +5,7 @@ A spec is a frozen dataclass; models, RTL and checks find what they need of it h
 
 from typing import Protocol, Self
 
+from bitweight.sim.notation import Nest
 from bitweight.workloads.formats import IntFormat
 
 
@@ -68,6 +69,21 @@ class EngineSpec(Protocol):
     @property
     def name(self) -> str:
         """Name of the design in the catalog."""
+        ...
+
+    @property
+    def saturate_to(self) -> int | None:
+        """Width that results are clamped to as they drain; None lets them wrap."""
+        ...
+
+    @property
+    def data_dependent(self) -> bool:
+        """Whether cycles depend on the operands' values."""
+        ...
+
+    @property
+    def nest(self) -> Nest | None:
+        """Its loop nest in the bit-weight notation, if that can say it."""
         ...
 
     @property

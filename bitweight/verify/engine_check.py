@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bitweight.rtl.build import emit, module_name
 from bitweight.sim.engine import PortBeats, beats, simulate
+from bitweight.sim.results import out_width
 from bitweight.sim.spec import EngineSpec
 from bitweight.verify.simulator import play
 
@@ -159,7 +160,7 @@ def _fault(spec: EngineSpec, item: _Expected, stalls: bool, record: Mapping[str,
         return str(record["faults"][0])
     taken: list[str] = record["c"]
     port = item.ports["c"]
-    width = spec.pe.acc_width
+    width = out_width(spec)
     for beat, (payload, wanted) in enumerate(
         zip(taken, _payloads(port, item.acc, width), strict=False)
     ):

@@ -8,7 +8,7 @@
 
 import enum
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitweight.sim.engine import beats
+from bitweight.sim.recoding import RECODINGS
 from bitweight.sim.spec import EngineSpec
 from bitweight.verify.engine_check import Work
 from bitweight.workloads.formats import IntFormat
@@ -25,6 +26,7 @@ FORMAT_PAIRS = ("int8xint8", "int8xint4", "int4xint4", "uint8xint8", "int16xint8
 _DRAWN_GEMMS = 6
 _MAX_DRAWN_SIZE = 13
 _MAX_DRAWN_DEPTH = 40
+_SATURATED = 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,27 +69,53 @@ def _variants(spec: EngineSpec) -> Iterator[tuple[str, EngineSpec]]:
         pair = FORMAT_PAIRS[number % len(FORMAT_PAIRS)]
         a, b = (IntFormat.parse(text) for text in pair.split("x"))
         label, turned = turns[number % len(turns)]
-        yield (
-            " ".join(filter(None, ("small", pair, label))),
-            replace(turned, pe=replace(turned.pe, a=a, b=b)),
-        )
+        varied = _vary(turned, pe=replace(turned.pe, a=a, b=b))
+        yield " ".join(filter(None, ("small", pair, label))), varied
 
 
-def _turns(spec: Any) -> Iterator[tuple[str, Any]]:
-    """Yield ``spec`` with one switch (a bool or an enum) turned at a time, as it is first."""
+def _turns(spec: EngineSpec) -> Iterator[tuple[str, Any]]:
+    """Yield ``spec``, with one switch of it or of its PE turned, saturating, and all at once."""
     yield "", spec
+    for setting, turned in _switches(spec):
+        yield setting, turned
+    for setting, pe in _switches(spec.pe):
+        yield f"pe.{setting}", _vary(spec, pe=pe)
+    saturating = _vary(spec, saturate_to=_SATURATED)
+    yield f"saturate_to={_SATURATED}", saturating
+    yield "all switches", _all_switched(saturating)
+
+
+def _all_switched(spec: Any) -> Any:
+    """Return ``spec`` with the last choice of each switch of it and of its PE."""
+    for owner in (False, True):
+        names = {setting.partition("=")[0] for setting, _ in _switches(spec.pe if owner else spec)}
+        for name in sorted(names):
+            part = spec.pe if owner else spec
+            last = [p for setting, p in _switches(part) if setting.partition("=")[0] == name][-1]
+            spec = _vary(spec, pe=last) if owner else last
+    return spec
+
+
+def _switches(spec: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a spec with one of its bools, enums or recodings changed at a time."""
     kinds = typing.get_type_hints(type(spec))
     for field in fields(spec):
         current, kind = getattr(spec, field.name), kinds[field.name]
+        choices: Iterable[Any] = ()
         if kind is bool:
-            yield (
-                f"{field.name}={str(not current).lower()}",
-                replace(spec, **{field.name: not current}),
-            )
+            choices = (not current,)
+        elif field.name == "recoding":
+            choices = RECODINGS
         elif isinstance(kind, type) and issubclass(kind, enum.Enum):
-            for choice in kind:
-                if choice is not current:
-                    yield f"{field.name}={choice.value}", replace(spec, **{field.name: choice})
+            choices = kind
+        for choice in choices:
+            if choice != current:
+                setting = f"{field.name}={str(choice).lower()}"
+                yield setting, replace(spec, **{field.name: choice})
+
+
+def _vary(spec: Any, **changes: Any) -> Any:
+    return replace(spec, **changes)
 
 
 def _fixed_works(spec: EngineSpec, rng: np.random.Generator) -> Iterator[Work]:

@@ -6,21 +6,15 @@ and holds the PEs; a drain (``rtl.engines.systolic_os_drain``) turns complete ro
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
-from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
 from bitweight.rtl.build import Part, component, module_name
 from bitweight.rtl.engines.systolic_os_drain import ResultBuffer, TileDrain
+from bitweight.rtl.wires import COMMAND, any_of, delay, operand_shape, result_shape
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
-from bitweight.workloads.formats import IntFormat
-
-COMMAND = StructLayout({"m": 32, "n": 32, "k": 32})
-
-
-def _shape(form: IntFormat) -> Shape:
-    return Shape(form.width, form.signed)
 
 
 class SystolicOsCell(wiring.Component):
@@ -28,8 +22,8 @@ class SystolicOsCell(wiring.Component):
 
     Ports:
         a, b, clear, last: From the left (a and its tags) and from above (b).
-        a_next, b_next, clear_next, last_next: The same one clock later; ``last_next`` also says
-            that the PE holds the tile's sum. The ``last`` tag exists with ``overlap_drain`` only.
+        a_next, b_next, clear_next, last_next: The same one clock later.
+        done: The PE holds the tile's sum. Like ``last`` it exists with ``overlap_drain`` only.
         The PE's accumulator words, by the names of the PE's ports.
     """
 
@@ -37,7 +31,7 @@ class SystolicOsCell(wiring.Component):
         self.spec = spec
         self.pe = component(spec.pe)
         self.tags = ("clear", "last") if spec.overlap_drain else ("clear",)
-        a, b = _shape(spec.pe.a), _shape(spec.pe.b)
+        a, b = operand_shape(spec.pe.a), operand_shape(spec.pe.b)
         super().__init__(
             {
                 "a": In(a),
@@ -46,6 +40,7 @@ class SystolicOsCell(wiring.Component):
                 "b_next": Out(b),
                 **{tag: In(1) for tag in self.tags},
                 **{f"{tag}_next": Out(1) for tag in self.tags},
+                **({"done": Out(1)} if spec.overlap_drain else {}),
                 **{word: Out(spec.pe.acc_width) for word in spec.pe.words},
             }
         )
@@ -63,6 +58,8 @@ class SystolicOsCell(wiring.Component):
             m.d.sync += register.eq(port)
             m.d.comb += getattr(self, f"{name}_next").eq(register)
         m.d.sync += [getattr(self, f"{tag}_next").eq(getattr(self, tag)) for tag in self.tags]
+        if self.spec.overlap_drain:
+            m.d.comb += self.done.eq(delay(m, self.last_next, self.spec.pe.latency - 1, "done"))
         return m
 
 
@@ -85,8 +82,8 @@ class SystolicOsArray(wiring.Component):
         self.cell = cell
         row = ArrayLayout(ArrayLayout(spec.pe.acc_width, len(spec.pe.words)), spec.cols)
         ports: dict[str, Any] = {
-            "a": In(ArrayLayout(_shape(spec.pe.a), spec.rows)),
-            "b": In(ArrayLayout(_shape(spec.pe.b), spec.cols)),
+            "a": In(ArrayLayout(operand_shape(spec.pe.a), spec.rows)),
+            "b": In(ArrayLayout(operand_shape(spec.pe.b), spec.cols)),
             "clear": In(1),
             "row": Out(row),
         }
@@ -102,8 +99,8 @@ class SystolicOsArray(wiring.Component):
         """Build the array."""
         m = Module()
         spec = self.spec
-        a_lanes = [_delay(m, self.a[i], i + 1, f"a_skew_{i}") for i in range(spec.rows)]
-        b_lanes = [_delay(m, self.b[j], j + 1, f"b_skew_{j}") for j in range(spec.cols)]
+        a_lanes = [delay(m, self.a[i], i + 1, f"a_skew_{i}") for i in range(spec.rows)]
+        b_lanes = [delay(m, self.b[j], j + 1, f"b_skew_{j}") for j in range(spec.cols)]
         tags = {"clear": self._clear_lanes(m)}
         if spec.overlap_drain:
             tags["last"] = self._last_lanes(m)
@@ -154,7 +151,7 @@ class SystolicOsArray(wiring.Component):
         spec = self.spec
         for j in range(spec.cols):
             if spec.overlap_drain:
-                selects = Cat(held[i][j]["last_next"] for i in range(spec.rows))
+                selects = Cat(held[i][j]["done"] for i in range(spec.rows))
                 m.d.comb += self.done[j].eq(selects)
             else:
                 selects = self.select
@@ -163,23 +160,7 @@ class SystolicOsArray(wiring.Component):
                     held[i][j][name] & selects[i].replicate(spec.pe.acc_width)
                     for i in range(spec.rows)
                 ]
-                m.d.comb += self.row[j][word].eq(_any(gated))
-
-
-def _delay(m: Module, value: Value, clocks: int, name: str) -> Value:
-    for stage in range(clocks):
-        register = Signal(value.shape(), reset_less=True, name=f"{name}_{stage}")
-        m.d.sync += register.eq(value)
-        value = register
-    return value
-
-
-def _any(words: list[Value]) -> Value:
-    """Return the bitwise OR of ``words``, as a balanced tree."""
-    while len(words) > 1:
-        pairs = [words[at] | words[at + 1] for at in range(0, len(words) - 1, 2)]
-        words = pairs + (words[-1:] if len(words) % 2 else [])
-    return words[0]
+                m.d.comb += self.row[j][word].eq(any_of(gated))
 
 
 class SystolicOs(wiring.Component):
@@ -202,9 +183,9 @@ class SystolicOs(wiring.Component):
         super().__init__(
             {
                 "cmd": In(stream.Signature(COMMAND)),
-                "a": In(stream.Signature(ArrayLayout(_shape(spec.pe.a), spec.rows))),
-                "b": In(stream.Signature(ArrayLayout(_shape(spec.pe.b), spec.cols))),
-                "c": Out(stream.Signature(ArrayLayout(Shape(spec.pe.acc_width, True), spec.cols))),
+                "a": In(stream.Signature(ArrayLayout(operand_shape(spec.pe.a), spec.rows))),
+                "b": In(stream.Signature(ArrayLayout(operand_shape(spec.pe.b), spec.cols))),
+                "c": Out(stream.Signature(ArrayLayout(result_shape(spec), spec.cols))),
             }
         )
 

@@ -7,12 +7,14 @@ while the next tile follows; a buffer of one tile waits for the consumer.
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Shape, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from bitweight.rtl.result_port import ResultPort
+from bitweight.rtl.wires import resolved, result_shape
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 
 
@@ -22,7 +24,7 @@ def _ports(spec: SystolicOsSpec) -> dict[str, Any]:
         "start": In(1),
         "start_rows": In(range(spec.rows + 1)),
         "row": In(ArrayLayout(words, spec.cols)),
-        "c": Out(stream.Signature(ArrayLayout(Shape(spec.pe.acc_width, True), spec.cols))),
+        "c": Out(stream.Signature(ArrayLayout(result_shape(spec), spec.cols))),
         "blocks_tile": Out(1),
         "blocks_last_beat": Out(1),
         "empty": Out(1),
@@ -49,58 +51,29 @@ class TileDrain(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the drain."""
         m = Module()
-        spec = self.spec
-        settling = Signal(range(spec.read_latency + 1))
-        rows_left = Signal(range(spec.rows + 1))
-        select = Signal(spec.rows, init=1)
-        read = Signal()
-        into_first = Signal()
+        m.submodules.port = port = ResultPort(self.spec, self.spec.cols)
+        wiring.connect(m, wiring.flipped(self.c), port.c)
+        settling = Signal(range(self.spec.read_latency + 1))
+        rows_left = Signal(range(self.spec.rows + 1))
+        select = Signal(self.spec.rows, init=1)
         m.d.comb += [
             self.select.eq(select),
             self.blocks_tile.eq(rows_left != 0),
-            read.eq((rows_left != 0) & (settling == 0) & into_first),
+            self.empty.eq(~self.blocks_tile & port.empty),
+            port.words.eq(self.row),
+            port.valid.eq((rows_left != 0) & (settling == 0)),
         ]
         with m.If(self.start):
             m.d.sync += [
-                settling.eq(spec.read_latency),
+                settling.eq(self.spec.read_latency),
                 rows_left.eq(self.start_rows),
                 select.eq(1),
             ]
         with m.Elif(settling != 0):
             m.d.sync += settling.eq(settling - 1)
-        with m.Elif(read):
+        with m.Elif(port.valid & port.ready):
             m.d.sync += [rows_left.eq(rows_left - 1), select.eq(select << 1)]
-        self._pipeline(m, read, into_first)
         return m
-
-    def _pipeline(self, m: Module, read: Signal, into_first: Signal) -> None:
-        """Carry read rows to ``c``: at once, or through a register and the resolving adders."""
-        spec = self.spec
-        payload = Signal.like(self.c.payload, reset_less=True, name="c_register")
-        m.d.comb += self.c.payload.eq(payload)
-        into_c = Signal()
-        m.d.comb += into_c.eq(~self.c.valid | self.c.ready)
-        if spec.pe.resolve_latency == 0:
-            m.d.comb += [into_first.eq(into_c), self.empty.eq(~self.blocks_tile & into_c)]
-            with m.If(into_c):
-                m.d.sync += self.c.valid.eq(read)
-            with m.If(read):
-                m.d.sync += [payload[j].eq(self.row[j][0]) for j in range(spec.cols)]
-            return
-        pair_valid = Signal()
-        pairs = Signal.like(self.row, reset_less=True, name="pairs")
-        m.d.comb += [
-            into_first.eq(~pair_valid | into_c),
-            self.empty.eq(~self.blocks_tile & ~pair_valid & into_c),
-        ]
-        with m.If(into_first):
-            m.d.sync += pair_valid.eq(read)
-        with m.If(read):
-            m.d.sync += pairs.eq(self.row)
-        with m.If(into_c):
-            m.d.sync += self.c.valid.eq(pair_valid)
-        with m.If(into_c & pair_valid):
-            m.d.sync += [payload[j].eq(pairs[j][0] + pairs[j][1]) for j in range(spec.cols)]
 
 
 class ResultBuffer(wiring.Component):
@@ -120,7 +93,7 @@ class ResultBuffer(wiring.Component):
     def __init__(self, spec: SystolicOsSpec) -> None:
         self.spec = spec
         self.buffers = [
-            Memory(shape=spec.pe.acc_width, depth=spec.rows, init=[]) for _ in range(spec.cols)
+            Memory(shape=result_shape(spec), depth=spec.rows, init=[]) for _ in range(spec.cols)
         ]
         super().__init__(
             {
@@ -180,7 +153,9 @@ class ResultBuffer(wiring.Component):
         port = buffer.write_port()
         m.d.comb += [
             port.addr.eq(row),
-            port.data.eq(sum(words[word] for word in range(len(spec.pe.words)))),
+            port.data.eq(
+                resolved(m, spec, [words[word] for word in range(len(spec.pe.words))], f"sum_{j}")
+            ),
             port.en.eq(caught),
         ]
         return caught

@@ -36,14 +36,16 @@ from bitweight.sim.engine import (
     Locate,
     MatmulResult,
     PortBeats,
-    accumulate,
     beats,
     check_operands,
     cycles,
     simulate,
 )
+from bitweight.sim.notation import Nest
+from bitweight.sim.notation import engines as nests
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.mac import MacSpec
+from bitweight.sim.results import check_depth, check_saturation, deliver
 from bitweight.workloads.gemm import check_sizes
 
 _MAX_SIDE = 256
@@ -59,18 +61,21 @@ class SystolicOsSpec:
         cols: PEs along n, 1 to 256.
         overlap_drain: Drain a tile while the next one computes; costs a result buffer of
             ``rows`` words per column.
+        saturate_to: Clamp results to this width as they drain; None lets them wrap.
     """
 
     pe: MacSpec | CarrySaveMacSpec
     rows: int = 16
     cols: int = 16
     overlap_drain: bool = False
+    saturate_to: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays without PEs."""
         for side, size in (("rows", self.rows), ("cols", self.cols)):
             if not 1 <= size <= _MAX_SIDE:
                 raise ValueError(f"Systolic array {side} must be 1 to {_MAX_SIDE}, not {size!r}")
+        check_saturation(self.pe, self.saturate_to)
 
     @property
     def name(self) -> str:
@@ -81,6 +86,17 @@ class SystolicOsSpec:
     def small(self) -> "SystolicOsSpec":
         """The same engine at a size that benches build in seconds; not square."""
         return replace(self, rows=3, cols=4)
+
+    @property
+    def data_dependent(self) -> bool:
+        """Cycles follow from the sizes."""
+        return False
+
+    @property
+    def nest(self) -> Nest:
+        """Loop nest: m and n spatial, k temporal."""
+        plain = nests.systolic_os(rows=self.rows, cols=self.cols)
+        return nests.carry_save(plain) if isinstance(self.pe, CarrySaveMacSpec) else plain
 
     @property
     def peak_macs(self) -> int:
@@ -120,6 +136,7 @@ def _tiles(spec: SystolicOsSpec, m: int, n: int) -> int:
 @cycles.register
 def _(spec: SystolicOsSpec, *, m: int, n: int, k: int) -> int:
     check_sizes(m=m, n=n, k=k)
+    check_depth(spec, k)
     last_rows = (m - 1) % spec.rows + 1
     row_blocks, col_blocks = -(-m // spec.rows), -(-n // spec.cols)
     full, last = (_tile_period(spec, rows, k) for rows in (spec.rows, last_rows))
@@ -188,7 +205,7 @@ def _c_lanes(spec: SystolicOsSpec, col_blocks: int, m: int) -> Locate:
 @simulate.register
 def _(spec: SystolicOsSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> MatmulResult:
     m, n, k = check_operands(a, b, a_format=spec.pe.a, b_format=spec.pe.b)
-    acc, overflow = accumulate(a, b, spec.pe.acc_width)
+    acc, overflow = deliver(spec, a, b)
     total = cycles(spec, m=m, n=n, k=k)
     return MatmulResult(
         acc=acc, overflow=overflow, cycles=total, activity=_activity(spec, m, n, k, total)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bitweight.sim.engine import check_operands, run
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.pe.step import initial_state, resolve, step
+from bitweight.sim.results import clamp
 
 
 class _Beat(NamedTuple):
@@ -45,6 +46,8 @@ class _Array:
         self.history = [bubble] * max(spec.rows, spec.cols)
         idle = _Cell(0, 0, False, False, initial_state(spec.pe))
         self.cells = [[idle] * spec.cols for _ in range(spec.rows)]
+        # Cells of the clocks before: a pipelined PE ends its tile after the tag has passed.
+        self.past = [self.cells] * spec.pe.latency
 
     def clock(self, beat: _Beat) -> None:
         before = self.cells
@@ -53,6 +56,7 @@ class _Array:
             for i in range(self.spec.rows)
         ]
         self.history = [beat, *self.history[:-1]]
+        self.past = [self.cells, *self.past[:-1]]
 
     def _clock_cell(self, before: list[list[_Cell]], i: int, j: int) -> _Cell:
         a, clear, last = (
@@ -64,8 +68,11 @@ class _Array:
         pe = step(self.spec.pe, before[i][j].pe, a, b, clear=clear)
         return _Cell(a, b, clear, last, pe)
 
+    def is_done(self, i: int, j: int) -> bool:
+        return self.past[-1][i][j].last
+
     def value(self, i: int, j: int) -> int:
-        return resolve(self.spec.pe, self.cells[i][j].pe)
+        return clamp(resolve(self.spec.pe, self.cells[i][j].pe), self.spec.saturate_to)
 
 
 class _TileDrain:
@@ -148,7 +155,7 @@ class _ResultBuffer:
         return delivered
 
     def _catch(self, array: _Array, j: int) -> tuple[int, int] | None:
-        done = [i for i in range(self.spec.rows) if array.cells[i][j].last]
+        done = [i for i in range(self.spec.rows) if array.is_done(i, j)]
         assert len(done) <= 1, "two PEs of a column end their tiles in the same clock"
         return (done[0], array.value(done[0], j)) if done else None
 
