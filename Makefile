@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest -n auto
+# Two: some tests build Verilog, and that starts processes of its own.
+JOBS ?= 2
+PYTEST := $(BIN)/pytest -n $(JOBS)
 FILES := bitweight tests
 
 .PHONY: help demo test install check lint types fast verify bench format clean

@@ -8,6 +8,15 @@ from bitweight.cli.output import print_json, print_table
 from bitweight.sim import LayerResult, layers
 
 
+def _has_values(result: LayerResult) -> bool:
+    # Sizes alone move no beats; what depends on values is then unknown, not zero.
+    return bool(result.activity.beats)
+
+
+def _overflow(result: LayerResult) -> int | None:
+    return result.overflow if _has_values(result) else None
+
+
 def _total_cycles(results: list[LayerResult]) -> int:
     return sum(result.cycles * result.calls for result in results)
 
@@ -25,10 +34,10 @@ def print_results_json(name: str, results: list[LayerResult]) -> None:
             "saved_cycles": result.saved_cycles,
             "cycles": result.cycles,
             "utilisation": result.utilisation,
-            "overflow": result.overflow,
+            "overflow": _overflow(result),
             "golden": str(result.golden),
             "wrong": result.wrong,
-            "activity": result.activity.as_dict(),
+            "activity": result.activity.as_dict() if _has_values(result) else None,
         }
         for result in results
     ]
@@ -51,7 +60,7 @@ def print_results(name: str, results: list[LayerResult]) -> None:
         **({"saved": lambda result: result.saved_cycles} if is_bound else {}),
         "cycles": lambda result: result.cycles,
         "utilisation": lambda result: f"{result.utilisation:.1%}",
-        "overflow": lambda result: result.overflow,
+        "overflow": lambda result: "-" if _overflow(result) is None else result.overflow,
         "golden": lambda result: str(result.golden),
     }
     rows = [[cell(result) for cell in columns.values()] for result in results]
