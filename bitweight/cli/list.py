@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from bitweight.cli.options import Json
 from bitweight.cli.output import print_json, print_table
-from bitweight.sim import DESIGNS
+from bitweight.sim import DESIGNS, design
 from bitweight.workloads.formats import IntFormat
 from bitweight.workloads.models import models
 
@@ -23,14 +24,32 @@ class Topic(StrEnum):
 
 def list_(
     topic: Annotated[Topic, typer.Argument(help="What to list.")] = Topic.DESIGNS,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    nest: Annotated[
+        str | None, typer.Option(metavar="DESIGN", help="Print this design's loop nest instead.")
+    ] = None,
+    json: Json = False,
 ) -> None:
     """List designs, with the fields that --set changes, operand formats or models."""
+    if nest is not None:
+        _print_nest(nest, json)
+        return
     rows = {Topic.DESIGNS: _designs, Topic.FORMATS: _formats, Topic.MODELS: _models}[topic]()
     if json:
         print_json(rows)
     else:
         print_table(list(rows[0]), [[_text(cell) for cell in row.values()] for row in rows])
+
+
+def _print_nest(name: str, json: bool) -> None:
+    nest = design(name).nest
+    if nest is None:
+        raise ValueError(
+            f"{name} has no loop nest: the notation recodes one operand, it recodes two"
+        )
+    if json:
+        print_json({"design": name, "nest": str(nest).splitlines()})
+    else:
+        typer.echo(str(nest))
 
 
 def _designs() -> list[dict[str, Any]]:
