@@ -193,7 +193,7 @@ def test_a_shift_inside_and_outside_the_sum_computes_something_else() -> None:
     assert not computes(replace(nest, statements=statements))
 
 
-def refuse(message: str, nest: Nest, **changes: Any) -> None:  # noqa: ANN401 - any field
+def refuse(message: str, nest: Nest, **changes: Any) -> None:
     with pytest.raises(ValueError, match=message):
         replace(nest, **changes)
 

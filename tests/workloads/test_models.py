@@ -11,7 +11,7 @@ LLAMA_2_7B = 32 * (4 * 4096 * 4096 + 3 * 4096 * 11008)
 SMOLLM2 = 30 * (2 * 576 * 576 + 2 * 576 * 192 + 3 * 576 * 1536)
 
 
-def by_name(name: str, **options: Any) -> dict[str, Gemm]:  # noqa: ANN401 - passed on
+def by_name(name: str, **options: Any) -> dict[str, Gemm]:
     return {gemm.name: gemm for gemm in model_gemms(name, **options)}
 
 
