@@ -7,7 +7,7 @@ JOBS ?= 2
 PYTEST := $(BIN)/pytest -n $(JOBS)
 FILES := bitweight tests
 
-.PHONY: help demo test install check lint types fast verify bench format clean
+.PHONY: help demo test install check lint types fast verify bench docs format clean
 
 help:
 	@echo 'make demo    install, then run the shipped example through a tensor engine'
@@ -15,6 +15,7 @@ help:
 	@echo 'make check   lint, types and fast tests: before each commit'
 	@echo 'make verify  model against RTL: lockstep and cocotb'
 	@echo 'make bench   the tests that measure time; wants the machine to itself'
+	@echo 'make docs    the generated pages of docs/'
 	@echo 'make format  rewrite the files as the formatter wants them'
 	@echo 'make clean   remove $(VENV) and what tools left behind'
 
@@ -43,7 +44,10 @@ verify: install
 	$(PYTEST) -m 'not bench' tests/rtl tests/verify
 
 bench: install
-	$(BIN)/pytest -m bench tests
+	$(BIN)/pytest -s -m bench tests
+
+docs: install
+	$(BIN)/python -m bitweight.reports.engine_cycles docs/cycles.md
 
 format: install
 	$(BIN)/ruff check --fix $(FILES)

@@ -11,6 +11,7 @@ the same here as in DESIGN's definition of a cycle, in any simulator.
 import json
 import os
 import random
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ async def _play(dut: Any, case: Mapping[str, Any]) -> dict[str, Any]:
     sources = {port: _Source(dut, port, case["beats"][port]) for port in _INPUTS}
     sink = _Sink(dut, "c")
     edge, first_edge, last_edge, quiet = 0, 0, 0, 0
+    start = time.perf_counter()
     while quiet < _SETTLE_EDGES and edge < case["max_edges"]:
         edge += 1
         for source in sources.values():
@@ -116,6 +118,7 @@ async def _play(dut: Any, case: Mapping[str, Any]) -> dict[str, Any]:
         "sent": {port: source.sent for port, source in sources.items()},
         "c": [f"{payload:x}" for payload in sink.taken],
         "faults": sink.faults,
+        "seconds": time.perf_counter() - start,
     }
 
 

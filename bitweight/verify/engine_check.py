@@ -51,6 +51,7 @@ class Outcome:
         stalls: Whether streams stalled at random.
         cycles: The model's cycles.
         edges: Edges counted on the Verilog.
+        seconds: Wall-clock time of the simulation.
         fault: Empty if all agree, else the first difference in one line.
     """
 
@@ -61,6 +62,7 @@ class Outcome:
     stalls: bool
     cycles: int
     edges: int
+    seconds: float
     fault: str
 
 
@@ -150,6 +152,7 @@ def _judge(spec: EngineSpec, item: _Expected, stalls: bool, record: Mapping[str,
         stalls=stalls,
         cycles=item.cycles,
         edges=record["edges"],
+        seconds=record["seconds"],
         fault=_fault(spec, item, stalls, record),
     )
 
