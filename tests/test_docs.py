@@ -1,12 +1,13 @@
 """The pages under docs: complete, true and linked."""
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from bitweight.sim import DESIGNS, cycles
+from bitweight.sim import DESIGNS, cycles, design
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -25,15 +26,37 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("m", [1, 16, 17, 40])
-@pytest.mark.parametrize("n", [1, 16, 50])
-@pytest.mark.parametrize("k", [1, 20, 38, 100])
-@pytest.mark.parametrize(("pe", "resolve_latency"), [("mac", 0), ("carry_save", 1)])
-def test_cycles_are_as_the_page_says(pe: str, resolve_latency: int, m: int, n: int, k: int) -> None:
-    spec = DESIGNS[f"systolic_os/{pe}"]
+@pytest.mark.parametrize("sizes", product([1, 16, 17, 40], [1, 16, 50], [1, 20, 38, 100]))
+@pytest.mark.parametrize(
+    ("design_name", "latency", "resolve_latency"),
+    [
+        ("systolic_os/mac", 1, 0),
+        ("systolic_os/mac pe.pipelined=true", 2, 0),
+        ("systolic_os/carry_save", 1, 1),
+    ],
+)
+def test_cycles_are_as_the_page_says(
+    design_name: str, latency: int, resolve_latency: int, sizes: tuple[int, int, int]
+) -> None:
+    m, n, k = sizes
+    name, *settings = design_name.split()
+    spec = design(name, settings)
     tiles = [min(16, m - row) for row in range(0, m, 16) for _ in range(0, n, 16)]
-    total = 1 + sum(k + 16 + tile_rows for tile_rows in tiles) + 1 + resolve_latency
+    total = 1 + sum(k + 16 + rows + latency - 1 for rows in tiles) + 1 + resolve_latency
     assert cycles(spec, m=m, n=n, k=k) == total
-    drains = [16 + tile_rows + 3 for tile_rows in tiles]
+    drains = [16 + rows + latency + 2 for rows in tiles]
     overlapped = 1 + sum(max(k, drain + 1) for drain in drains[:-1]) + k + drains[-1]
     assert cycles(replace(spec, overlap_drain=True), m=m, n=n, k=k) == overlapped
+
+
+@pytest.mark.parametrize(("pe", "edges"), [("mac", 9), ("carry_save", 10)])
+def test_the_timing_diagram_ends_where_the_engine_does(pe: str, edges: int) -> None:
+    assert cycles(design(f"systolic_os/{pe}", ("rows=2", "cols=2")), m=2, n=2, k=3) == edges
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_every_field_of_a_design_is_described(name: str) -> None:
+    text = (ROOT / "docs" / "designs.md").read_text()
+    named = set(re.findall(r"`([a-z_.]+)`", text))
+    assert {field.name for field in fields(DESIGNS[name])} - {"pe"} <= named
+    assert {f"pe.{field.name}" for field in fields(DESIGNS[name].pe)} <= named
