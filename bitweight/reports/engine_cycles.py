@@ -75,8 +75,11 @@ def _share(spec: EngineSpec, result: LayerResult) -> float:
 
 def main() -> None:
     """Write the page to the file named on the command line."""
-    text = page(DESIGNS.values(), on_done=lambda name: sys.stderr.write(f"{name}\n"))
-    write_whole(Path(sys.argv[1]), text.encode())
+    write_whole(Path(sys.argv[1]), page(DESIGNS.values(), on_done=_tell).encode())
+
+
+def _tell(name: str) -> None:
+    sys.stderr.write(f"{name}\n")
 
 
 if __name__ == "__main__":
