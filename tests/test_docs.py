@@ -26,7 +26,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("sizes", product([1, 16, 17, 40], [1, 16, 50], [1, 20, 38, 100]))
+@pytest.mark.parametrize("sizes", [*product([1, 16, 17, 40], [1, 16, 50], [1, 20, 38, 100])])
 @pytest.mark.parametrize(
     ("design_name", "latency", "resolve_latency"),
     [
