@@ -39,3 +39,15 @@ def test_a_piped_table_is_not_folded(topic: str, capsys: pytest.CaptureFixture[s
     table = capsys.readouterr().out.splitlines()
     assert run(["list", topic, "--json"]) == 0
     assert len(table) == 2 + len(json.loads(capsys.readouterr().out))
+
+
+def test_a_designs_nest_is_printed_as_the_design_has_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["list", "--nest", "systolic_os/mac"]) == 0
+    printed = capsys.readouterr().out
+    assert printed == f"{DESIGNS['systolic_os/mac'].nest}\n"
+    assert run(["list", "--nest", "systolic_os/mac", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["nest"] == printed.splitlines()
+    assert run(["list", "--nest", "systolic_os/mca"]) == 2
+    assert capsys.readouterr().err.startswith("error: Design must be in the catalog")
