@@ -6,12 +6,15 @@ places is therefore a ``Part``: converted once, and placed as an instance of tha
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from functools import singledispatch
 from typing import Any, NamedTuple
 
 from amaranth.back import verilog
 from amaranth.hdl import ClockSignal, Elaboratable, Instance, ResetSignal
 from amaranth.lib import wiring
+
+from bitweight.sim.spec import EngineSpec, PeSpec
 
 # Up to this depth storage is flip-flops, on every target.
 _FLIP_FLOP_WORDS = 16
@@ -21,6 +24,12 @@ _FLIP_FLOP_WORDS = 16
 def component(spec: object) -> Any:
     """Return the RTL component that ``spec`` describes."""
     raise TypeError(f"No RTL generator takes a {type(spec).__name__}; see sim.catalog.DESIGNS")
+
+
+@singledispatch
+def array(spec: object) -> Any:
+    """Return the array of an engine, without its control, as a component with ``parts``."""
+    raise TypeError(f"No RTL array is made of a {type(spec).__name__}")
 
 
 class Part:
@@ -47,17 +56,26 @@ class Part:
         return Instance(self.name, i_clk=ClockSignal(), i_rst=ResetSignal(), **ports)
 
 
-def emit(spec: Any) -> str:
+def emit(spec: PeSpec | EngineSpec) -> str:
     """Return the Verilog of a design: its parts, then its top module.
 
     The top module is named after the design, ``/`` as ``_``. The same spec gives the same text.
     """
-    top = component(spec)
-    name = module_name(spec.name)
-    parts = getattr(top, "parts", ())
-    return "\n".join(
-        [*(_convert(part.component, part.name) for part in parts), _convert(top, name)]
-    )
+    return _emit(component(spec), module_name(spec.name))
+
+
+def emit_array(spec: EngineSpec) -> str:
+    """Return the Verilog of an engine's array alone, without feeding, control and drain.
+
+    The top module is named after the design, with ``_array``. It is what ``tile_cycles`` counts.
+    """
+    return _emit(array(spec), f"{module_name(spec.name)}_array")
+
+
+def _emit(top: Any, name: str) -> str:
+    parts: Iterable[Part] = getattr(top, "parts", ())
+    texts = [_convert(part.component, part.name) for part in parts]
+    return "\n".join([*texts, _convert(top, name)])
 
 
 def module_name(design: str) -> str:

@@ -48,12 +48,51 @@ def play(
     Raises:
         ToolError: If a tool is missing or fails; the message ends with its log's last lines.
     """
+    records: list[dict[str, Any]] = _play(
+        verilog, top, {"cases": list(cases)}, "bitweight.verify.bench", runtime
+    )
+    return records
+
+
+def play_waves(
+    verilog: str,
+    top: str,
+    inputs: Mapping[str, Sequence[int]],
+    outputs: Sequence[str],
+    edges: int,
+) -> dict[str, list[int]]:
+    """Play one value per clock into ports of a design, for example an array without control.
+
+    Args:
+        verilog: Its text.
+        top: Its top module.
+        inputs: Per port its values, one per edge from the first on; 0 after the last.
+        outputs: Ports to record.
+        edges: Number of edges.
+
+    Returns:
+        Per output port its value after each edge.
+
+    Raises:
+        ToolError: If a tool is missing or fails.
+    """
+    plan = {
+        "inputs": {port: [f"{value:x}" for value in values] for port, values in inputs.items()},
+        "outputs": list(outputs),
+        "edges": edges,
+    }
+    record: dict[str, list[str]] = _play(verilog, top, plan, "bitweight.verify.wave_bench", None)
+    return {port: [int(value, 16) for value in values] for port, values in record.items()}
+
+
+def _play(verilog: str, top: str, plan: Mapping[str, Any], bench: str, runtime: Path | None) -> Any:
+    """Build a design, run a bench on a plan, and return its record."""
     check_tools()
     with tempfile.TemporaryDirectory(prefix="bitweight-") as name:
         folder = Path(name)
         environment = tool_environment(folder)
         _build(folder, environment, verilog, top, runtime or folder / "runtime")
-        return _run(folder, environment, top, cases)
+        return _run(folder, environment, top, plan, bench)
 
 
 def shared_modules(verilog: str) -> list[str]:
@@ -110,30 +149,29 @@ def _tool(folder: Path, environment: Mapping[str, str], command: Sequence[str]) 
 
 
 def _run(
-    folder: Path, environment: Mapping[str, str], top: str, cases: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+    folder: Path, environment: Mapping[str, str], top: str, plan: Mapping[str, Any], bench: str
+) -> Any:
     # Imported here: the package is an extra, and check_tools has said so if it is missing.
     from cocotb_tools.check_results import get_results  # noqa: PLC0415
     from cocotb_tools.runner import get_runner  # noqa: PLC0415
 
-    plan, record, log = (folder / name for name in ("plan.json", "record.json", "log.txt"))
-    plan.write_text(json.dumps({"cases": list(cases)}))
+    plan_file, record, log = (folder / name for name in ("plan.json", "record.json", "log.txt"))
+    plan_file.write_text(json.dumps(plan))
     with _changed_environment(environment), contextlib.redirect_stdout(io.StringIO()):
         try:
             results = get_runner("verilator").test(
-                test_module="bitweight.verify.bench",
+                test_module=bench,
                 hdl_toplevel=top,
                 hdl_toplevel_lang="verilog",
                 build_dir=folder / "build",
-                extra_env={"BITWEIGHT_PLAN": str(plan), "BITWEIGHT_RECORD": str(record)},
+                extra_env={"BITWEIGHT_PLAN": str(plan_file), "BITWEIGHT_RECORD": str(record)},
                 log_file=log,
             )
         except (SystemExit, RuntimeError) as error:
             raise ToolError(f"simulation of {top} failed: {_tail(log.read_text())}") from error
     if get_results(results)[1]:
         raise ToolError(f"bench failed on {top}: {_tail(log.read_text())}")
-    played: list[dict[str, Any]] = json.loads(record.read_text())
-    return played
+    return json.loads(record.read_text())
 
 
 @contextlib.contextmanager

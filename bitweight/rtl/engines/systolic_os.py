@@ -11,7 +11,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
-from bitweight.rtl.build import Part, component, module_name
+from bitweight.rtl.build import Part, array, component, module_name
 from bitweight.rtl.engines.systolic_os_drain import ResultBuffer, TileDrain
 from bitweight.rtl.wires import COMMAND, any_of, delay, operand_shape, result_shape
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
@@ -80,6 +80,7 @@ class SystolicOsArray(wiring.Component):
     def __init__(self, spec: SystolicOsSpec, cell: Part) -> None:
         self.spec = spec
         self.cell = cell
+        self.parts = (cell,)
         row = ArrayLayout(ArrayLayout(spec.pe.acc_width, len(spec.pe.words)), spec.cols)
         ports: dict[str, Any] = {
             "a": In(ArrayLayout(operand_shape(spec.pe.a), spec.rows)),
@@ -175,10 +176,8 @@ class SystolicOs(wiring.Component):
 
     def __init__(self, spec: SystolicOsSpec) -> None:
         self.spec = spec
-        name = module_name(spec.name)
-        cell = Part(f"{name}_cell", SystolicOsCell(spec))
-        self.parts = (cell,)
-        self.array = SystolicOsArray(spec, cell)
+        self.array = array(spec)
+        self.parts = self.array.parts
         self.drain = ResultBuffer(spec) if spec.overlap_drain else TileDrain(spec)
         super().__init__(
             {
@@ -259,6 +258,11 @@ class SystolicOs(wiring.Component):
                         m.next = "FLUSH"
             with m.State("FLUSH"), m.If(drain.empty):
                 m.next = "ACCEPT"
+
+
+@array.register
+def _(spec: SystolicOsSpec) -> SystolicOsArray:
+    return SystolicOsArray(spec, Part(f"{module_name(spec.name)}_cell", SystolicOsCell(spec)))
 
 
 @component.register

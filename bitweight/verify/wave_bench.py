@@ -1,0 +1,32 @@
+"""A second bench: plays one value per clock into any ports and records others after every edge.
+
+For what has no streams, an array without its control. The plan file names ports and values, the
+record file gets, per output port, its value after each edge in hexadecimal.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.triggers import Timer
+
+
+@cocotb.test()
+async def play_waves(dut: Any) -> None:
+    """Play the plan from its first edge on; no reset is given."""
+    plan = json.loads(Path(os.environ["BITWEIGHT_PLAN"]).read_text())
+    dut.clk.value = 0
+    dut.rst.value = 0
+    record: dict[str, list[str]] = {port: [] for port in plan["outputs"]}
+    for edge in range(plan["edges"]):
+        for port, values in plan["inputs"].items():
+            getattr(dut, port).value = int(values[edge], 16) if edge < len(values) else 0
+        await Timer(1, "ns")
+        dut.clk.value = 1
+        await Timer(1, "ns")
+        for port, values in record.items():
+            values.append(f"{getattr(dut, port).value.to_unsigned():x}")
+        dut.clk.value = 0
+    Path(os.environ["BITWEIGHT_RECORD"]).write_text(json.dumps(record))
