@@ -1,6 +1,7 @@
 """RTL of the PEs, registered with ``rtl.build.component`` by their spec's type."""
 
 from bitweight.rtl.pe.carry_save_mac import CarrySaveMac
+from bitweight.rtl.pe.chained import ChainedMac
 from bitweight.rtl.pe.mac import Mac
 
-__all__ = ["CarrySaveMac", "Mac"]
+__all__ = ["CarrySaveMac", "ChainedMac", "Mac"]
