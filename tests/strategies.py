@@ -90,7 +90,7 @@ def matrices(draw: st.DrawFn, fmt: IntFormat, shape: tuple[int, int]) -> NDArray
 
 
 @st.composite
-def engine_specs(draw: st.DrawFn, name: str, *, max_side: int = 4, max_width: int = 8) -> Any:
+def engine_specs(draw: st.DrawFn, name: str, *, max_side: int = 3, max_width: int = 8) -> Any:
     """Draw a small engine of a catalog entry: sides, switches and PE.
 
     Args:
@@ -113,7 +113,7 @@ def engine_specs(draw: st.DrawFn, name: str, *, max_side: int = 4, max_width: in
 
 @st.composite
 def engine_runs(
-    draw: st.DrawFn, name: str, *, max_size: int = 9, max_depth: int = 12
+    draw: st.DrawFn, name: str, *, max_size: int = 7, max_depth: int = 8
 ) -> tuple[Any, NDArray[np.int64], NDArray[np.int64]]:
     """Draw a small engine and a GEMM for it; k = 1 and ragged tiles are common."""
     spec = draw(engine_specs(name))

@@ -1,5 +1,6 @@
 """What every engine checks of its operands, and what results and counts are made of."""
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -8,7 +9,6 @@ import pytest
 from numpy.typing import NDArray
 
 from bitweight.sim import DESIGNS, Activity, PortBeats, beats, cycles, run, simulate
-from bitweight.sim.engine import accumulate
 from bitweight.sim.spec import EngineSpec
 
 A = np.arange(-6, 6).reshape(3, 4)
@@ -71,13 +71,15 @@ def test_what_is_no_engine_is_refused_by_its_type(call: Any) -> None:
         call()
 
 
-def test_overflow_counts_the_outputs_that_wrapped() -> None:
-    a, b = np.array([[127, 127], [1, 1], [-128, -128]]), np.array([[127, 1], [127, 2]])
-    # Exact: 32258, 381; 254, 3; -32512, -384. Of 16 bits none wraps, of 15 two do.
-    acc, overflow = accumulate(a, b, 16)
-    assert (acc.tolist(), overflow) == ([[32258, 381], [254, 3], [-32512, -384]], 0)
-    acc, overflow = accumulate(a, b, 15)
-    assert (acc.tolist(), overflow) == ([[32258 - 32768, 381], [254, 3], [256, -384]], 2)
+@pytest.mark.parametrize("name", DESIGNS)
+def test_outputs_wrap_and_are_counted(name: str) -> None:
+    spec: Any = DESIGNS[name].small
+    narrow = replace(spec, pe=replace(spec.pe, acc_width=16))
+    a, b = np.repeat([[127], [1], [-128]], 3, axis=1), np.repeat([[127, 1]], 3, axis=0)
+    result = simulate(narrow, a, b)
+    # Exact: 48387 and 381, 381 and 3, -48768 and -384. Two of them leave 16 bits.
+    wrapped = [[48387 - 65536, 381], [381, 3], [65536 - 48768, -384]]
+    assert (result.acc.tolist(), result.overflow) == (wrapped, 2)
 
 
 def test_an_overflow_shows_in_the_result() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from oracle import wrapped
 from strategies import Triple, mac_runs
 
 from bitweight.sim import PES
@@ -15,11 +16,6 @@ from bitweight.workloads.formats import INT4, INT8
 # Products of int4 that are extreme, or nothing.
 EDGES = [(-8, -8), (-8, 7), (7, 7), (0, 0)]
 ENTRIES = [pytest.param(spec, id=name) for name, spec in PES.items()]
-
-
-def wrapped(value: int, width: int) -> int:
-    pattern = value % 2**width
-    return pattern - 2**width if pattern >= 2 ** (width - 1) else pattern
 
 
 def run(spec: PeSpec, steps: list[Triple], state: Any = None) -> list[Any]:
