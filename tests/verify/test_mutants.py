@@ -1,0 +1,152 @@
+"""Planted faults: each is one edit of emitted Verilog, and the bench must see every one of them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bitweight.rtl import emit
+from bitweight.rtl.build import module_name
+from bitweight.sim import design
+from bitweight.verify import Work, check_engine
+
+pytestmark = pytest.mark.slow
+
+MAC, CARRY_SAVE, OVERLAPPED = "systolic_os/mac", "systolic_os/carry_save", "overlapped"
+ANOTHER_BEAT = r"c beat \d+, lane \d+ \(output \d+, \d+\): RTL 0x[0-9a-f]+, model 0x[0-9a-f]+"
+OTHER_EDGES = r"RTL takes \d+ edges, model \d+ cycles"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault: one signal of one module is driven by something else.
+
+    Attributes:
+        name: What is broken.
+        design: The engine, of 3 rows and 2 columns; ``OVERLAPPED`` is mac with ``overlap_drain``.
+        module: Pattern of the module's name after the design's.
+        signal: Pattern of the one whose driver is changed.
+        driver: The new one; ``{old}`` in it stands for the one that was.
+        fault: Pattern of the line that must report it.
+        stalls: Whether it shows only when streams stall.
+    """
+
+    name: str
+    design: str
+    module: str
+    signal: str
+    driver: str
+    fault: str = ANOTHER_BEAT
+    stalls: bool = False
+
+
+MUTANTS = [
+    # The PE: a Booth digit of one selects 2b; a row loses its negation, or its sign; words.
+    Mutant("Booth select swapped", CARRY_SAVE, "_cell_pe", "one1", "two1"),
+    Mutant("negate bit lost", CARRY_SAVE, "_cell_pe", "negate0", "1'h0"),
+    Mutant("sign constant dropped", CARRY_SAVE, "_cell_pe", r"row3\[8\]", "~({old})"),
+    Mutant("carry not shifted", CARRY_SAVE, "_cell_pe", "carry", "{{ 1'h0, carry_register }}"),
+    # The array: sums are never cleared; row 1 gets its operands with those of row 0.
+    Mutant("clear tag stuck", MAC, "_cell", "clear_next", "1'h0"),
+    Mutant("skew one stage short", MAC, "_array", "a_skew_1_1", "a[15:8]"),
+    # The drain: a row is forgotten; everything is right, but an edge late.
+    Mutant(
+        "last row dropped",
+        MAC,
+        "_drain",
+        "rows_left",
+        "start && start_rows != 1 ? start_rows - 1'h1 : {old}",
+    ),
+    Mutant(
+        "drain one edge late",
+        MAC,
+        "_drain",
+        "settling",
+        "start ? ({old}) + 1'h1 : {old}",
+        OTHER_EDGES,
+    ),
+    # Handshakes, which only stalls show: a beat of a is taken while b has none; a result that
+    # waits changes, or is taken back.
+    Mutant("stall loses a beat", MAC, "", "a__ready", "({old}) | ~b__valid", stalls=True),
+    Mutant(
+        "waiting result changes",
+        CARRY_SAVE,
+        "_drain(_port)?",
+        "c__payload",
+        "c__valid && !c__ready ? ~c__payload : {old}",
+        r"edge \d+: c changes a beat that was not accepted",
+        stalls=True,
+    ),
+    Mutant(
+        "waiting result taken back",
+        CARRY_SAVE,
+        "_drain(_port)?",
+        "c__valid",
+        "({old}) && !(c__valid && !c__ready)",
+        r"edge \d+: c takes back a beat that was not accepted",
+        stalls=True,
+    ),
+    # The result buffer: rows of a column change places; a tile ends on top of one that waits.
+    Mutant("buffer rows mixed up", OVERLAPPED, "_drain", "port__addr", "({old}) ^ 1'h1"),
+    Mutant("buffer overrun", OVERLAPPED, "_drain", "blocks_last_beat", "1'h0"),
+]
+
+
+def small_engine(name: str) -> Any:
+    overlap = "true" if name == OVERLAPPED else "false"
+    entry = MAC if name == OVERLAPPED else name
+    return design(entry, ("rows=3", "cols=2", f"overlap_drain={overlap}"))
+
+
+def plant(text: str, top: str, mutant: Mutant) -> str:
+    """Return ``text`` with the fault; the signal must have one driver in one module."""
+    head = re.compile(rf"module {top}{mutant.module}\b")
+    # An assign, a register's clocked line, or the one branch of a block that is not the default.
+    driver = re.compile(rf"(?m)^( +(?:assign )?{mutant.signal} +<?= )(?!1'h0;)(.*?) ?;$")
+    planted, count = [], 0
+    for module in re.split(r"(?m)^(?=module )", text):
+        edit = driver if head.match(module) else NOTHING
+        changed_module, found = edit.subn(lambda old: changed(old, mutant.driver), module)
+        planted.append(changed_module)
+        count += found
+    assert count == 1, f"{mutant.signal} has {count} drivers in {top}{mutant.module}"
+    return "".join(planted)
+
+
+# Matches nowhere.
+NOTHING = re.compile(r"(?!)")
+
+
+def changed(old: re.Match[str], driver: str) -> str:
+    return f"{old[1]}{driver.format(old=old[2] + ' ')};"
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Share Verilator's compiled runtime between the builds."""
+    return tmp_path_factory.mktemp("runtime")
+
+
+def works() -> Iterator[Work]:
+    rng = np.random.default_rng(2)
+    for m, n, k in ((7, 3, 9), (4, 5, 1), (2, 4, 3)):
+        a, b = rng.integers(-128, 128, (m, k)), rng.integers(-128, 128, (k, n))
+        yield Work(f"drawn {m}x{k}x{n}", a, b)
+    yield Work("least codes", np.full((3, 5), -128), np.full((5, 2), -128))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_bench_catches(mutant: Mutant, runtime: Path) -> None:
+    spec = small_engine(mutant.design)
+    text = emit(spec)
+    broken = plant(text, module_name(spec.name), mutant)
+    assert broken != text
+    outcomes = check_engine(spec, list(works()), verilog=broken, runtime=runtime)
+    first = next(outcome for outcome in outcomes if outcome.fault)
+    print(f"{mutant.name}: {first.fault}")  # noqa: T201 - shown with -rP: how faults are reported
+    assert re.fullmatch(mutant.fault, first.fault), first.fault
+    assert first.stalls == mutant.stalls
