@@ -84,14 +84,12 @@ class ChainedMacSpec:
 
     @property
     def width(self) -> int:
-        """Bits of each word: signed for a single word, positive for a pair."""
+        """Bits of each word: the sum fits in two's complement, and a pair's with its bias."""
         a, b = self.pe.a, self.pe.b
         corners = [x * y for x in (a.min, a.max) for y in (b.min, b.max)]
-        greatest = self.depth * max(corners) + self.bias
-        least = self.depth * min(corners)
-        needed = greatest.bit_length()
-        if not self.is_pair:
-            needed = 1 + max(needed, (-1 - least).bit_length() if least < 0 else 0)
+        greatest, least = self.depth * max(corners), self.depth * min(corners)
+        signed = 1 + max(greatest, -1 - least).bit_length()
+        needed = max(signed, (greatest + self.bias).bit_length())
         return min(needed, self.pe.acc_width)
 
     @property
