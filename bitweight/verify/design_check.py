@@ -2,11 +2,9 @@
 
 import multiprocessing
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
 
 from bitweight.sim.spec import EngineSpec
 from bitweight.verify.engine_check import Outcome, check_engine
@@ -61,20 +59,14 @@ def check_designs(
     # Spawned, not forked: the parent may hold BLAS and progress-bar threads.
     context = multiprocessing.get_context("spawn")
     workers = min(_MAX_WORKERS, os.cpu_count() or 1)
-    with (
-        tempfile.TemporaryDirectory(prefix="bitweight-runtime-") as runtime,
-        ProcessPoolExecutor(workers, mp_context=context) as pool,
-    ):
-        futures = {
-            pool.submit(_run_check, check, Path(runtime)): number
-            for number, check in enumerate(checks)
-        }
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = {pool.submit(_run_check, check): number for number, check in enumerate(checks)}
         for future in as_completed(futures):
             reports[futures[future]] = future.result()
             on_done(len(reports), len(checks))
     return [reports[number] for number in range(len(checks))]
 
 
-def _run_check(check: Check, runtime: Path) -> CheckReport:
-    outcomes = check_engine(check.spec, check.works, seed=check.seed, runtime=runtime)
+def _run_check(check: Check) -> CheckReport:
+    outcomes = check_engine(check.spec, check.works, seed=check.seed)
     return CheckReport(design=check.spec.name, label=check.label, outcomes=tuple(outcomes))

