@@ -15,8 +15,8 @@ FAULT = "c beat 0, lane 1 (output 0, 1): RTL 0x1, model 0x2"
 
 
 def outcome(work: str, *, stalls: bool = False, fault: str = "") -> Outcome:
-    edges = 90 if stalls else 50
-    return Outcome(work=work, m=1, n=2, k=3, stalls=stalls, cycles=50, edges=edges, fault=fault)
+    sizes = {"m": 1, "n": 2, "k": 3, "cycles": 50, "edges": 90 if stalls else 50}
+    return Outcome(work=work, stalls=stalls, seconds=0.1, fault=fault, **sizes)
 
 
 def reporting(fault: str) -> Callable[..., list[CheckReport]]:
