@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.mac import MacSpec
@@ -22,6 +23,7 @@ _PES: tuple[PeSpec, ...] = (MacSpec(), CarrySaveMacSpec())
 _ENGINES: tuple[EngineSpec, ...] = (
     SystolicOsSpec(pe=MacSpec()),
     SystolicOsSpec(pe=CarrySaveMacSpec()),
+    AdderTreeSpec(pe=MacSpec()),
 )
 
 PES: Mapping[str, PeSpec] = MappingProxyType({pe.name: pe for pe in _PES})
@@ -87,8 +89,8 @@ def _replace(spec: Any, changes: Mapping[str, Any]) -> Any:
         if name not in kinds:
             fields = [field.name for field in dataclasses.fields(spec)]
             raise ValueError(
-                f"{type(spec).__name__} has no field {name!r}{_nearest(name, fields)}; "
-                f"its fields are {', '.join(fields)}"
+                f"{type(spec).__name__} has no field {name!r} (it has {', '.join(fields)})"
+                f"{_nearest(name, fields)}"
             )
         current = getattr(spec, name)
         if isinstance(change, Mapping):

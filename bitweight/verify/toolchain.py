@@ -69,14 +69,12 @@ def tool_environment(folder: Path) -> Mapping[str, str]:
     Args:
         folder: An existing folder of ours; the link is put there.
     """
-    link = folder / "verilator"
-    if not link.is_symlink():
-        link.symlink_to(verilator_program())
+    link = _link(folder, "verilator", verilator_program())
     make_variables = {
         "CXX": "g++",
         "LINK": "g++",
         "AR": "ar",
-        "PYTHON3": sys.executable,
+        "PYTHON3": str(_link(folder, "python3", Path(sys.executable))),
         "CFG_CXXFLAGS_PCH_I": "-include",
         "CFG_CXXFLAGS_COROUTINES": "-fcoroutines",
         "CFG_CXXFLAGS_STD_NEWEST": "-std=gnu++20",
@@ -89,7 +87,7 @@ def tool_environment(folder: Path) -> Mapping[str, str]:
     }
     return {
         "PATH": os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)]),
-        "VERILATOR_ROOT": str(_verilator_root()),
+        "VERILATOR_ROOT": str(_link(folder, "verilator_root", _verilator_root())),
         "MAKEFLAGS": " ".join(f"{name}={value}" for name, value in make_variables.items()),
     }
 
@@ -99,17 +97,26 @@ def bench_arguments(top: str, build: Path) -> list[str]:
 
     Args:
         top: Top module; the program gets its name.
-        build: Where the C++ goes.
+        build: Where the C++ goes; links are put beside it.
     """
     # Imported here: the package is an extra, and check_tools has said so if it is missing.
     from cocotb_tools import config  # noqa: PLC0415
 
-    libraries = config.libs_dir
+    libraries = _link(build.parent, "cocotb_libs", Path(config.libs_dir))
+    share = _link(build.parent, "cocotb_share", Path(config.share_dir))
     return [
         *("-cc", "--exe", "--vpi", "--prefix", "Vtop", "-o", top, "--top-module", top),
         *("-Mdir", str(build), "--timescale", "1ns/1ps"),
         # Ports are enough: every signal public, as cocotb has it, is several times the C++.
         *("-Wno-fatal", "-Wno-lint", "--no-public-flat-rw", "--public-depth", "1"),
         *("-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"),
-        str(config.share_dir / "lib" / "verilator" / "verilator.cpp"),
+        str(share / "lib" / "verilator" / "verilator.cpp"),
     ]
+
+
+def _link(folder: Path, name: str, target: Path) -> Path:
+    """Return a link in ``folder``: make splits paths at spaces, which ``target`` may have."""
+    link = folder / name
+    if not link.is_symlink():
+        link.symlink_to(target)
+    return link
