@@ -131,7 +131,7 @@ def test_a_gguf_files_layers_run_group_by_group(simulate: Any, tmp_path: Path) -
         (["--gemm", "1x0x3"], "GEMM size k must be 1 to 4294967295, not 0"),
         (["--model", "smollm2-135m", "--tokens", "0"], "Invalid value for '--tokens'"),
         (["--model", "smollm-135m"], "Model must be one of "),
-        (["--set", "row=4"], "; did you mean 'rows'?"),
+        (["--set", "row=4"], "SystolicOsSpec has no field 'row' (it has pe, rows, cols"),
         (["--set", "rows=0"], "Systolic array rows must be 1 to 256, not 0"),
         (["--set", "rows=four"], "Field 'rows' must be an integer, not 'four'"),
         (["--set", "pe.a=fp8"], "Integer format must look like int8 or uint4, not 'fp8'"),
