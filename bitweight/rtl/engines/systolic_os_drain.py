@@ -2,7 +2,8 @@
 
 ``TileDrain`` reads the rows of a finished tile one by one; PEs hold them while bubbles follow.
 ``ResultBuffer`` catches every PE's sum right after its last product, one row a clock and column,
-while the next tile follows; a buffer of one tile waits for the consumer.
+while the next tile follows; a buffer of one tile waits for the consumer. The cube's face ends its
+sums in the same order and drains through it too.
 """
 
 from typing import Any
@@ -15,10 +16,11 @@ from amaranth.lib.wiring import In, Out
 
 from bitweight.rtl.result_port import ResultPort
 from bitweight.rtl.wires import resolved, result_shape
+from bitweight.sim.engines.cube import CubeSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 
 
-def _ports(spec: SystolicOsSpec) -> dict[str, Any]:
+def _ports(spec: SystolicOsSpec | CubeSpec) -> dict[str, Any]:
     words = ArrayLayout(spec.pe.acc_width, len(spec.pe.words))
     return {
         "start": In(1),
@@ -90,7 +92,7 @@ class ResultBuffer(wiring.Component):
         empty: No result is left.
     """
 
-    def __init__(self, spec: SystolicOsSpec) -> None:
+    def __init__(self, spec: SystolicOsSpec | CubeSpec) -> None:
         self.spec = spec
         self.buffers = [
             Memory(shape=result_shape(spec), depth=spec.rows, init=[]) for _ in range(spec.cols)
