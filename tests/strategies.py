@@ -61,7 +61,13 @@ def pe_specs(draw: st.DrawFn, name: str | None = None, *, max_width: int = 16) -
         name: The catalog entry; any if None.
         max_width: Widest operand.
     """
-    spec = draw(switched(PES[name or draw(st.sampled_from(sorted(PES)))]))
+    return draw(varied_pe(PES[name or draw(st.sampled_from(sorted(PES)))], max_width=max_width))
+
+
+@st.composite
+def varied_pe(draw: st.DrawFn, spec: Any, *, max_width: int = 16) -> Any:
+    """Draw ``spec`` with other formats, accumulator and switches."""
+    spec = draw(switched(spec))
     a, b = draw(formats(max_width)), draw(formats(max_width))
     least = a.width + b.width
     acc_width = draw(st.sampled_from([least, max(least, 32)]) | st.integers(least, MAX_ACC_WIDTH))
@@ -105,7 +111,7 @@ def engine_specs(draw: st.DrawFn, name: str, *, max_side: int = 3, max_width: in
         for side in ("rows", "cols")
         if side in {field.name for field in dataclasses.fields(spec)}
     ]
-    pe = draw(pe_specs(spec.pe.name, max_width=max_width))
+    pe = draw(varied_pe(spec.pe, max_width=max_width))
     return dataclasses.replace(
         spec, pe=pe, **{side: draw(st.integers(1, max_side)) for side in sides}
     )

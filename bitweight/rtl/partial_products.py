@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Module, Signal, Value
 
-from bitweight.rtl.recoding import recode
+from bitweight.rtl.recoding import Digit, recode
 from bitweight.sim.partial_products import PartialProducts
 
 
@@ -22,10 +22,21 @@ def product_bits(m: Module, products: PartialProducts, a: Value, b: Value) -> li
     negates: list[Value] = []
     for number, digit in enumerate(recode(m, products.recoding, products.a, a)):
         row = Signal(width, name=f"row{number}")
-        selected = (multiplicand & digit.one.replicate(width)) | (
-            (multiplicand << 1)[:width] & digit.two.replicate(width)
-        )
-        m.d.comb += row.eq(selected ^ digit.negate.replicate(width) ^ (1 << (width - 1)))
+        m.d.comb += row.eq(select_row(multiplicand, digit))
         row_bits += list(row)
         negates.append(digit.negate)
     return [*row_bits, *negates]
+
+
+def select_row(multiplicand: Value, digit: Digit) -> Value:
+    """Return the row of one digit: a multiple of ``multiplicand``, sign bit inverted.
+
+    Args:
+        multiplicand: The multiplied operand, extended to the width of a row.
+        digit: Selects the multiple. Its ``negate`` bit is still to be added.
+    """
+    width = len(multiplicand)
+    selected = (multiplicand & digit.one.replicate(width)) | (
+        (multiplicand << 1)[:width] & digit.two.replicate(width)
+    )
+    return selected ^ digit.negate.replicate(width) ^ (1 << (width - 1))

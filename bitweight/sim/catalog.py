@@ -16,6 +16,7 @@ from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.mac import MacSpec
+from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
 from bitweight.sim.spec import EngineSpec, PeSpec
 from bitweight.workloads.formats import IntFormat
 
@@ -24,6 +25,7 @@ _ENGINES: tuple[EngineSpec, ...] = (
     SystolicOsSpec(pe=MacSpec()),
     SystolicOsSpec(pe=CarrySaveMacSpec()),
     AdderTreeSpec(pe=MacSpec()),
+    AdderTreeSpec(pe=SameWeightTreeSpec(), registers=3),
 )
 
 PES: Mapping[str, PeSpec] = MappingProxyType({pe.name: pe for pe in _PES})

@@ -57,3 +57,24 @@ def test_an_output_stationary_tile_takes_m_plus_n_plus_k_minus_1_edges(name: str
     assert last_pe[-1] == int(a[-1] @ b[:, -1])
     assert last_change(last_pe) == rows + cols + K - 1
     assert spec.tile_cycles(K) == rows + cols + K - 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["adder_tree/mac", "adder_tree/same_weight"])
+def test_a_tree_tile_takes_m_plus_n_plus_depth_minus_2_edges(name: str) -> None:
+    lanes, columns, m = 3, 4, 7
+    spec: Any = design(name, [f"lanes={lanes}", f"columns={columns}", "registers=2"])
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(1, 128, (m, lanes)), rng.integers(1, 128, (lanes, columns))
+    inputs = {
+        "load": [1 << j for j in range(columns)],
+        "b": [pack(b[:, j], 8) for j in range(columns)],
+        "swap": [0] * columns + [1],
+        # The last row stays at the inputs, so that the last sum stays too.
+        "a": [0] * columns + [pack(row, 8) for row in a] + [pack(a[-1], 8)] * 40,
+    }
+    sums = play_array(spec, inputs, ["sums"], 40)["sums"]
+    last_column = [payload >> (spec.sum_width * (columns - 1)) for payload in sums]
+    assert last_column[-1] == int(a[-1] @ b[:, -1])
+    assert last_change(last_column) - columns == m + columns + spec.depth - 2
+    assert spec.tile_cycles(m) == m + columns + spec.depth - 2
