@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
+from bitweight.sim.engines.bit_serial import BitSerialSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.mac import MacSpec
@@ -26,6 +27,7 @@ _ENGINES: tuple[EngineSpec, ...] = (
     SystolicOsSpec(pe=CarrySaveMacSpec()),
     AdderTreeSpec(pe=MacSpec()),
     AdderTreeSpec(pe=SameWeightTreeSpec(), registers=3),
+    BitSerialSpec(),
 )
 
 PES: Mapping[str, PeSpec] = MappingProxyType({pe.name: pe for pe in _PES})

@@ -1,6 +1,7 @@
 """RTL of the engines, registered with ``rtl.build.component`` by their spec's type."""
 
 from bitweight.rtl.engines.adder_tree import AdderTree
+from bitweight.rtl.engines.bit_serial import BitSerial
 from bitweight.rtl.engines.systolic_os import SystolicOs
 
-__all__ = ["AdderTree", "SystolicOs"]
+__all__ = ["AdderTree", "BitSerial", "SystolicOs"]

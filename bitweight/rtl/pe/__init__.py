@@ -1,7 +1,8 @@
 """RTL of the PEs, registered with ``rtl.build.component`` by their spec's type."""
 
+from bitweight.rtl.pe.bit_serial import BitSerialPe
 from bitweight.rtl.pe.carry_save_mac import CarrySaveMac
 from bitweight.rtl.pe.chained import ChainedMac
 from bitweight.rtl.pe.mac import Mac
 
-__all__ = ["CarrySaveMac", "ChainedMac", "Mac"]
+__all__ = ["BitSerialPe", "CarrySaveMac", "ChainedMac", "Mac"]
