@@ -14,6 +14,7 @@ from typing import Any
 
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
+from bitweight.sim.engines.cube import CubeSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.mac import MacSpec
@@ -25,6 +26,8 @@ _PES: tuple[PeSpec, ...] = (MacSpec(), CarrySaveMacSpec())
 _ENGINES: tuple[EngineSpec, ...] = (
     SystolicOsSpec(pe=MacSpec()),
     SystolicOsSpec(pe=CarrySaveMacSpec()),
+    CubeSpec(pe=MacSpec()),
+    CubeSpec(pe=CarrySaveMacSpec()),
     AdderTreeSpec(pe=MacSpec()),
     AdderTreeSpec(pe=SameWeightTreeSpec(), registers=3),
     BitSerialSpec(),

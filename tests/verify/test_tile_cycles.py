@@ -78,3 +78,28 @@ def test_a_tree_tile_takes_m_plus_n_plus_depth_minus_2_edges(name: str) -> None:
     assert last_column[-1] == int(a[-1] @ b[:, -1])
     assert last_change(last_column) - columns == m + columns + spec.depth - 2
     assert spec.tile_cycles(m) == m + columns + spec.depth - 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cube/mac", "cube/carry_save"])
+def test_beats_of_a_cube_take_their_count_plus_its_sides_minus_2_edges(name: str) -> None:
+    rows, cols, depth, count = 2, 3, 4, 5
+    spec: Any = design(name, [f"rows={rows}", f"cols={cols}", f"depth={depth}"])
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(1, 128, (count, rows, depth)), rng.integers(1, 128, (count, depth, cols))
+    inputs = {"a": [pack(tile, 8) for tile in a], "b": [pack(tile, 8) for tile in b]}
+    ends = play_array(spec, inputs, ["ends"], 40)["ends"]
+
+    # The corner that sums reach last: the last of the words in the payload.
+    width, words = spec.chain.width, len(spec.pe.words)
+    corner = [payload >> (width * words * (rows * cols - 1)) for payload in ends]
+    sums = [
+        sum(place >> (width * word) & (1 << width) - 1 for word in range(words)) - spec.chain.bias
+        for place in corner
+    ]
+    assert sums[-1] == 0
+    due = rows + cols + depth - 2
+    wanted = [int(x[-1] @ y[:, -1]) for x, y in zip(a, b, strict=True)]
+    assert sums[due : due + count] == wanted
+    assert sums[due + count] == 0
+    assert spec.tile_cycles(count) == due + count

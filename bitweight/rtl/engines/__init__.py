@@ -2,6 +2,7 @@
 
 from bitweight.rtl.engines.adder_tree import AdderTree
 from bitweight.rtl.engines.bit_serial import BitSerial
+from bitweight.rtl.engines.cube import Cube
 from bitweight.rtl.engines.systolic_os import SystolicOs
 
-__all__ = ["AdderTree", "BitSerial", "SystolicOs"]
+__all__ = ["AdderTree", "BitSerial", "Cube", "SystolicOs"]

@@ -1,15 +1,23 @@
 """Engines: arrays of PEs with feeding, control and drain; one file for the model of each."""
 
-from bitweight.sim.engines import adder_tree_clocked, bit_serial_clocked, systolic_os_clocked
+from bitweight.sim.engines import (
+    adder_tree_clocked,
+    bit_serial_clocked,
+    cube_clocked,
+    systolic_os_clocked,
+)
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
+from bitweight.sim.engines.cube import CubeSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 
 __all__ = [
     "AdderTreeSpec",
     "BitSerialSpec",
+    "CubeSpec",
     "SystolicOsSpec",
     "adder_tree_clocked",
     "bit_serial_clocked",
+    "cube_clocked",
     "systolic_os_clocked",
 ]
