@@ -71,6 +71,19 @@ def test_a_tile_of_the_default_cube_is_as_counted_by_hand() -> None:
         assert cycles(DESIGNS[name], m=8, n=8, k=64) == 1 + 8 + 8 + 1 + 7 + 4 + 7
 
 
+@pytest.mark.parametrize("m", [1, 8, 9, 29])
+@pytest.mark.parametrize("n", [1, 8, 20])
+@pytest.mark.parametrize("k", [1, 64, 216, 217, 300])
+def test_cycles_are_as_the_page_says(m: int, n: int, k: int) -> None:
+    # Source: docs/designs.md.
+    tiles = [min(8, m - row) for row in range(0, m, 8) for _ in range(0, n, 8)]
+    tile_beats = -(-k // 8)
+    drains = [8 + 8 + tile_rows + 1 + 2 for tile_rows in tiles]
+    periods = sum(max(tile_beats, drain + 1) for drain in drains[:-1])
+    for name in NAMES:
+        assert cycles(DESIGNS[name], m=m, n=n, k=k) == 1 + periods + tile_beats + drains[-1]
+
+
 @pytest.mark.parametrize("side", [1, 4, 8])
 @pytest.mark.parametrize("count", [1, 10])
 def test_beats_through_the_bare_array_take_the_published_edges(side: int, count: int) -> None:
