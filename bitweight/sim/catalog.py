@@ -14,9 +14,11 @@ from typing import Any
 
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
+from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
+from bitweight.sim.pe.digit import SharedEncoderSpec
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
 from bitweight.sim.spec import EngineSpec, PeSpec
@@ -31,6 +33,7 @@ _ENGINES: tuple[EngineSpec, ...] = (
     AdderTreeSpec(pe=MacSpec()),
     AdderTreeSpec(pe=SameWeightTreeSpec(), registers=3),
     BitSerialSpec(),
+    ColumnSpec(pe=SharedEncoderSpec()),
 )
 
 PES: Mapping[str, PeSpec] = MappingProxyType({pe.name: pe for pe in _PES})

@@ -2,7 +2,8 @@
 
 from bitweight.rtl.engines.adder_tree import AdderTree
 from bitweight.rtl.engines.bit_serial import BitSerial
+from bitweight.rtl.engines.column import Column
 from bitweight.rtl.engines.cube import Cube
 from bitweight.rtl.engines.systolic_os import SystolicOs
 
-__all__ = ["AdderTree", "BitSerial", "Cube", "SystolicOs"]
+__all__ = ["AdderTree", "BitSerial", "Column", "Cube", "SystolicOs"]

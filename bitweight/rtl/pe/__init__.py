@@ -3,6 +3,7 @@
 from bitweight.rtl.pe.bit_serial import BitSerialPe
 from bitweight.rtl.pe.carry_save_mac import CarrySaveMac
 from bitweight.rtl.pe.chained import ChainedMac
+from bitweight.rtl.pe.digit import DigitPe, SparseDigitPe
 from bitweight.rtl.pe.mac import Mac
 
-__all__ = ["BitSerialPe", "CarrySaveMac", "ChainedMac", "Mac"]
+__all__ = ["BitSerialPe", "CarrySaveMac", "ChainedMac", "DigitPe", "Mac", "SparseDigitPe"]

@@ -3,21 +3,25 @@
 from bitweight.sim.engines import (
     adder_tree_clocked,
     bit_serial_clocked,
+    column_clocked,
     cube_clocked,
     systolic_os_clocked,
 )
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
+from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 
 __all__ = [
     "AdderTreeSpec",
     "BitSerialSpec",
+    "ColumnSpec",
     "CubeSpec",
     "SystolicOsSpec",
     "adder_tree_clocked",
     "bit_serial_clocked",
+    "column_clocked",
     "cube_clocked",
     "systolic_os_clocked",
 ]

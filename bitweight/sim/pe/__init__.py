@@ -3,6 +3,7 @@
 from bitweight.sim.pe.bit_serial import BitSerialPeSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.chained import ChainedMacSpec
+from bitweight.sim.pe.digit import GroupedSpec, SharedEncoderSpec, SparseDigitSpec
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.step import initial_state, resolve, step
 
@@ -10,7 +11,10 @@ __all__ = [
     "BitSerialPeSpec",
     "CarrySaveMacSpec",
     "ChainedMacSpec",
+    "GroupedSpec",
     "MacSpec",
+    "SharedEncoderSpec",
+    "SparseDigitSpec",
     "initial_state",
     "resolve",
     "step",
