@@ -54,6 +54,21 @@ def test_the_timing_diagram_ends_where_the_engine_does(pe: str, edges: int) -> N
     assert cycles(design(f"systolic_os/{pe}", ("rows=2", "cols=2")), m=2, n=2, k=3) == edges
 
 
+@pytest.mark.parametrize("sizes", [*product([1, 16, 300, 600], [1, 16, 50], [1, 20, 100])])
+@pytest.mark.parametrize(("pe", "resolve_latency"), [("mac", 0), ("carry_save", 1)])
+def test_weight_stationary_cycles_are_as_the_page_says(
+    pe: str, resolve_latency: int, sizes: tuple[int, int, int]
+) -> None:
+    m, n, k = sizes
+    folds = [min(256, m - row) for row in range(0, m, 256)]
+    tiles = [fold for _ in range(0, n, 16) for fold in folds for _ in range(0, k, 16)]
+    for double_buffer in (True, False):
+        periods = [max(tile, 16, 3) if double_buffer else tile + 2 * 16 + 16 - 2 for tile in tiles]
+        total = 1 + 16 + sum(periods[:-1]) + tiles[-1] + 16 + 16 + 1 + resolve_latency + 2
+        spec = design(f"systolic_ws/{pe}", [f"double_buffer={str(double_buffer).lower()}"])
+        assert cycles(spec, m=m, n=n, k=k) == total
+
+
 @pytest.mark.parametrize("name", DESIGNS)
 def test_every_field_of_a_design_is_described(name: str) -> None:
     text = (ROOT / "docs" / "designs.md").read_text()

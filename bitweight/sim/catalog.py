@@ -17,6 +17,7 @@ from bitweight.sim.engines.bit_serial import BitSerialSpec
 from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
+from bitweight.sim.engines.systolic_ws import SystolicWsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.digit import SharedEncoderSpec
 from bitweight.sim.pe.mac import MacSpec
@@ -28,6 +29,8 @@ _PES: tuple[PeSpec, ...] = (MacSpec(), CarrySaveMacSpec())
 _ENGINES: tuple[EngineSpec, ...] = (
     SystolicOsSpec(pe=MacSpec()),
     SystolicOsSpec(pe=CarrySaveMacSpec()),
+    SystolicWsSpec(pe=MacSpec()),
+    SystolicWsSpec(pe=CarrySaveMacSpec()),
     CubeSpec(pe=MacSpec()),
     CubeSpec(pe=CarrySaveMacSpec()),
     AdderTreeSpec(pe=MacSpec()),

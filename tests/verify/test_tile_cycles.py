@@ -60,6 +60,37 @@ def test_an_output_stationary_tile_takes_m_plus_n_plus_k_minus_1_edges(name: str
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["systolic_ws/mac", "systolic_ws/carry_save"])
+def test_a_weight_stationary_tile_takes_m_plus_n_plus_k_minus_1_edges(name: str) -> None:
+    rows, cols, m = 3, 4, 7
+    spec = design(name, [f"rows={rows}", f"cols={cols}", "double_buffer=false"])
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(1, 128, (m, rows)), rng.integers(1, 128, (rows, cols))
+    load = rows + 1  # the published N + 1: its weights move along n, these along k
+    # The first row of a comes with the edge that puts the last weights in place, or one too early.
+    for early in (0, 1):
+        inputs = {
+            "load": [1] * rows,
+            "b": [pack(row, 8) for row in b[::-1]],
+            "a": [0] * (load - 1 - early) + [pack(row, 8) for row in a],
+        }
+        words = play_array(spec, inputs, ["words"], 40)["words"]
+        sums = [[column_sum(spec, payload, j) for j in range(cols)] for payload in words]
+        # Output (i, j) shows after edge i + j + k + 1, counted from the first row of a.
+        shown = [[sums[load - early + i + j + rows - 1][j] for j in range(cols)] for i in range(m)]
+        assert (shown == (a @ b).tolist()) == (early == 0)
+    assert m - 1 + cols - 1 + rows + 1 == spec.tile_cycles(m) == m + cols + rows - 1
+    assert spec.load_cycles == load
+
+
+def column_sum(spec: Any, payload: int, column: int) -> int:
+    """Return what a weight-stationary column ends with, as a positive number."""
+    width, words = spec.chain.width, len(spec.chain.words)
+    at = [width * (column * words + word) for word in range(words)]
+    return sum(payload >> place & ((1 << width) - 1) for place in at) % (1 << width)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adder_tree/mac", "adder_tree/same_weight"])
 def test_a_tree_tile_takes_m_plus_n_plus_depth_minus_2_edges(name: str) -> None:
     lanes, columns, m = 3, 4, 7

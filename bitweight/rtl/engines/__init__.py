@@ -5,5 +5,6 @@ from bitweight.rtl.engines.bit_serial import BitSerial
 from bitweight.rtl.engines.column import Column
 from bitweight.rtl.engines.cube import Cube
 from bitweight.rtl.engines.systolic_os import SystolicOs
+from bitweight.rtl.engines.systolic_ws import SystolicWs
 
-__all__ = ["AdderTree", "BitSerial", "Column", "Cube", "SystolicOs"]
+__all__ = ["AdderTree", "BitSerial", "Column", "Cube", "SystolicOs", "SystolicWs"]
