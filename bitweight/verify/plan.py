@@ -27,6 +27,7 @@ _DRAWN_GEMMS = 6
 _MAX_DRAWN_SIZE = 13
 _MAX_DRAWN_DEPTH = 40
 _SATURATED = 14
+_MIN_TILE_ROWS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,9 +134,11 @@ def _fixed_works(spec: EngineSpec, rng: np.random.Generator) -> Iterator[Work]:
 
 
 def _tile(spec: EngineSpec) -> tuple[int, int]:
-    """Return the rows and columns of C that one beat of ``a`` and of ``b`` reaches, at least 1."""
+    """Return how many rows of C a beat of a reaches, at least 4, and how many columns one of b."""
     ports = beats(spec, m=1, n=1, k=1)
-    return ports["a"].lanes, ports["b"].lanes
+    first = np.zeros(1, np.int64)
+    rows, columns = ports["a"].locate(first)[0], ports["b"].locate(first)[1]
+    return max(_MIN_TILE_ROWS, len(np.unique(rows))), len(np.unique(columns))
 
 
 def _real_tile(spec: EngineSpec, tile_m: int, tile_n: int) -> Iterator[Work]:
