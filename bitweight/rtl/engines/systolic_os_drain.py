@@ -1,6 +1,7 @@
 """The two ways out of the output-stationary array.
 
-``TileDrain`` reads the rows of a finished tile one by one; PEs hold them while bubbles follow.
+``TileDrain`` reads the rows of a finished tile one by one; PEs hold them while bubbles follow. The
+broadcast matrix drains through it too.
 ``ResultBuffer`` catches every PE's sum right after its last product, one row a clock and column,
 while the next tile follows; a buffer of one tile waits for the consumer. The cube's face ends its
 sums in the same order and drains through it too.
@@ -17,10 +18,11 @@ from amaranth.lib.wiring import In, Out
 from bitweight.rtl.result_port import ResultPort
 from bitweight.rtl.wires import resolved, result_shape
 from bitweight.sim.engines.cube import CubeSpec
+from bitweight.sim.engines.matrix_2d import Matrix2dSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 
 
-def _ports(spec: SystolicOsSpec | CubeSpec) -> dict[str, Any]:
+def _ports(spec: SystolicOsSpec | CubeSpec | Matrix2dSpec) -> dict[str, Any]:
     words = ArrayLayout(spec.pe.acc_width, len(spec.pe.words))
     return {
         "start": In(1),
@@ -46,7 +48,7 @@ class TileDrain(wiring.Component):
         empty: No result is left, or the last one leaves on this edge.
     """
 
-    def __init__(self, spec: SystolicOsSpec) -> None:
+    def __init__(self, spec: SystolicOsSpec | Matrix2dSpec) -> None:
         self.spec = spec
         super().__init__({**_ports(spec), "select": Out(spec.rows)})
 

@@ -5,5 +5,14 @@ from bitweight.rtl.pe.carry_save_mac import CarrySaveMac
 from bitweight.rtl.pe.chained import ChainedMac
 from bitweight.rtl.pe.digit import DigitPe, SparseDigitPe
 from bitweight.rtl.pe.mac import Mac
+from bitweight.rtl.pe.same_weight_mac import SameWeightMac
 
-__all__ = ["BitSerialPe", "CarrySaveMac", "ChainedMac", "DigitPe", "Mac", "SparseDigitPe"]
+__all__ = [
+    "BitSerialPe",
+    "CarrySaveMac",
+    "ChainedMac",
+    "DigitPe",
+    "Mac",
+    "SameWeightMac",
+    "SparseDigitPe",
+]

@@ -5,27 +5,27 @@ from bitweight.sim.engines import (
     bit_serial_clocked,
     column_clocked,
     cube_clocked,
+    matrix_2d_clocked,
     systolic_os_clocked,
-    systolic_ws_clocked,
 )
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
 from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
+from bitweight.sim.engines.matrix_2d import Matrix2dSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
-from bitweight.sim.engines.systolic_ws import SystolicWsSpec
 
 __all__ = [
     "AdderTreeSpec",
     "BitSerialSpec",
     "ColumnSpec",
     "CubeSpec",
+    "Matrix2dSpec",
     "SystolicOsSpec",
-    "SystolicWsSpec",
     "adder_tree_clocked",
     "bit_serial_clocked",
     "column_clocked",
     "cube_clocked",
+    "matrix_2d_clocked",
     "systolic_os_clocked",
-    "systolic_ws_clocked",
 ]

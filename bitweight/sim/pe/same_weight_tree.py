@@ -82,30 +82,44 @@ class SameWeightTreeSpec:
 
     @property
     def select_lines(self) -> tuple[tuple[str, ...], ...]:
-        """Per digit the select lines that any operand sets: ``one``, ``two``, ``negate``."""
-        table = RECODINGS[self.recoding].digit_table(self.a)
-        return tuple(
-            tuple(
-                line
-                for line, is_set in (
-                    ("one", abs(digit) == 1),
-                    ("two", abs(digit) == 2),
-                    ("negate", digit < 0),
-                )
-                if is_set.any()
-            )
-            for digit in table.T
-        )
+        """Per digit the select lines that any operand sets."""
+        return select_lines(self.recoding, self.a)
 
     def weight_width(self, lanes: int, digit: int) -> int:
-        """Bits in which all lanes' rows of one digit add up without a lost carry.
+        """Bits in which all lanes' rows of one digit add up without a lost carry."""
+        return weight_width(self.products, lanes, digit)
 
-        Rows, sign bits inverted, are positive, and so is their sum: its greatest value decides.
-        """
-        values = RECODINGS[self.recoding].digit_table(self.a)[:, digit]
-        corners = [
-            int(value) * b
-            for value in (values.min(), values.max())
-            for b in (self.b.min, self.b.max)
-        ]
-        return (lanes * (max(corners) + (1 << (self.products.row_width - 1)))).bit_length()
+
+def select_lines(recoding: str, form: IntFormat) -> tuple[tuple[str, ...], ...]:
+    """Return, per digit of ``form``, the lines ``one``, ``two``, ``negate`` that any value sets."""
+    return tuple(
+        tuple(
+            line
+            for line, is_set in (
+                ("one", abs(digit) == 1),
+                ("two", abs(digit) == 2),
+                ("negate", digit < 0),
+            )
+            if is_set.any()
+        )
+        for digit in RECODINGS[recoding].digit_table(form).T
+    )
+
+
+def weight_width(products: PartialProducts, lanes: int, digit: int) -> int:
+    """Return the bits in which the rows of one digit add up without a lost carry.
+
+    Rows, sign bits inverted, are positive, and so is their sum: its greatest value decides.
+
+    Args:
+        products: Layout of one lane.
+        lanes: Rows that are added.
+        digit: Number of the digit.
+    """
+    values = RECODINGS[products.recoding].digit_table(products.a)[:, digit]
+    greatest = max(
+        int(value) * b
+        for value in (values.min(), values.max())
+        for b in (products.b.min, products.b.max)
+    )
+    return (lanes * (greatest + (1 << (products.row_width - 1)))).bit_length()
