@@ -16,6 +16,7 @@ from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
 from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
+from bitweight.sim.engines.laconic import LaconicSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.engines.systolic_ws import SystolicWsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
@@ -36,6 +37,7 @@ _ENGINES: tuple[EngineSpec, ...] = (
     AdderTreeSpec(pe=MacSpec()),
     AdderTreeSpec(pe=SameWeightTreeSpec(), registers=3),
     BitSerialSpec(),
+    LaconicSpec(),
     ColumnSpec(pe=SharedEncoderSpec()),
 )
 

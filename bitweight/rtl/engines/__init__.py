@@ -4,7 +4,8 @@ from bitweight.rtl.engines.adder_tree import AdderTree
 from bitweight.rtl.engines.bit_serial import BitSerial
 from bitweight.rtl.engines.column import Column
 from bitweight.rtl.engines.cube import Cube
+from bitweight.rtl.engines.laconic import Laconic
 from bitweight.rtl.engines.matrix_2d import Matrix2d
 from bitweight.rtl.engines.systolic_os import SystolicOs
 
-__all__ = ["AdderTree", "BitSerial", "Column", "Cube", "Matrix2d", "SystolicOs"]
+__all__ = ["AdderTree", "BitSerial", "Column", "Cube", "Laconic", "Matrix2d", "SystolicOs"]

@@ -4,6 +4,7 @@ from bitweight.rtl.pe.bit_serial import BitSerialPe
 from bitweight.rtl.pe.carry_save_mac import CarrySaveMac
 from bitweight.rtl.pe.chained import ChainedMac
 from bitweight.rtl.pe.digit import DigitPe, SparseDigitPe
+from bitweight.rtl.pe.laconic import LaconicPe
 from bitweight.rtl.pe.mac import Mac
 from bitweight.rtl.pe.same_weight_mac import SameWeightMac
 
@@ -12,6 +13,7 @@ __all__ = [
     "CarrySaveMac",
     "ChainedMac",
     "DigitPe",
+    "LaconicPe",
     "Mac",
     "SameWeightMac",
     "SparseDigitPe",

@@ -5,6 +5,7 @@ from bitweight.sim.engines import (
     bit_serial_clocked,
     column_clocked,
     cube_clocked,
+    laconic_clocked,
     matrix_2d_clocked,
     systolic_os_clocked,
 )
@@ -12,6 +13,7 @@ from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
 from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
+from bitweight.sim.engines.laconic import LaconicSpec
 from bitweight.sim.engines.matrix_2d import Matrix2dSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 
@@ -20,12 +22,14 @@ __all__ = [
     "BitSerialSpec",
     "ColumnSpec",
     "CubeSpec",
+    "LaconicSpec",
     "Matrix2dSpec",
     "SystolicOsSpec",
     "adder_tree_clocked",
     "bit_serial_clocked",
     "column_clocked",
     "cube_clocked",
+    "laconic_clocked",
     "matrix_2d_clocked",
     "systolic_os_clocked",
 ]

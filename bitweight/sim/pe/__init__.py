@@ -4,6 +4,7 @@ from bitweight.sim.pe.bit_serial import BitSerialPeSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.chained import ChainedMacSpec
 from bitweight.sim.pe.digit import GroupedSpec, SharedEncoderSpec, SparseDigitSpec
+from bitweight.sim.pe.laconic import LaconicPeSpec
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.step import initial_state, resolve, step
 
@@ -12,6 +13,7 @@ __all__ = [
     "CarrySaveMacSpec",
     "ChainedMacSpec",
     "GroupedSpec",
+    "LaconicPeSpec",
     "MacSpec",
     "SharedEncoderSpec",
     "SparseDigitSpec",
