@@ -20,7 +20,7 @@ from bitweight.sim.engines.laconic import LaconicSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.engines.systolic_ws import SystolicWsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
-from bitweight.sim.pe.digit import SharedEncoderSpec
+from bitweight.sim.pe.digit import SharedEncoderSpec, SparseDigitSpec
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
 from bitweight.sim.spec import EngineSpec, PeSpec
@@ -38,6 +38,7 @@ _ENGINES: tuple[EngineSpec, ...] = (
     AdderTreeSpec(pe=SameWeightTreeSpec(), registers=3),
     BitSerialSpec(),
     LaconicSpec(),
+    ColumnSpec(pe=SparseDigitSpec()),
     ColumnSpec(pe=SharedEncoderSpec()),
 )
 

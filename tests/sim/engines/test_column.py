@@ -223,6 +223,11 @@ def test_a_pair_is_as_wide_as_the_published_one_at_the_published_depth() -> None
     assert deep.sum_width == 26
     assert deep.register_bits == 8 + 3 + 1 + 51
     assert SharedEncoderSpec().register_bits == 8 + 3 + 1 + 39
+    assert GroupedSpec().register_bits == 4 * (8 + 3) + 1 + 39
+    # On top: four listed digits and their group, a digit and its address on their way, the group's
+    # codes, weight and place on theirs to the next PE.
+    listed, sent, passed = 4 * (1 + 3) + 9, 9 + 2 + 2 * 3, 4 * 8 + 2 + 9 + 2
+    assert SparseDigitSpec().register_bits == 8 + 3 + 1 + 39 + listed + sent + passed
 
 
 def test_extremes_of_both_formats_do_not_overflow_the_pair() -> None:
