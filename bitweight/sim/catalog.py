@@ -17,6 +17,7 @@ from bitweight.sim.engines.bit_serial import BitSerialSpec
 from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
 from bitweight.sim.engines.laconic import LaconicSpec
+from bitweight.sim.engines.matrix_2d import Matrix2dSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.engines.systolic_ws import SystolicWsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
@@ -36,10 +37,11 @@ _ENGINES: tuple[EngineSpec, ...] = (
     CubeSpec(pe=CarrySaveMacSpec()),
     AdderTreeSpec(pe=MacSpec()),
     AdderTreeSpec(pe=SameWeightTreeSpec(), registers=3),
-    BitSerialSpec(),
-    LaconicSpec(),
+    Matrix2dSpec(pe=MacSpec()),
     ColumnSpec(pe=SparseDigitSpec()),
     ColumnSpec(pe=SharedEncoderSpec()),
+    BitSerialSpec(),
+    LaconicSpec(),
 )
 
 PES: Mapping[str, PeSpec] = MappingProxyType({pe.name: pe for pe in _PES})

@@ -134,3 +134,31 @@ def test_beats_of_a_cube_take_their_count_plus_its_sides_minus_2_edges(name: str
     assert sums[due : due + count] == wanted
     assert sums[due + count] == 0
     assert spec.tile_cycles(count) == due + count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["matrix_2d/mac"])
+def test_a_broadcast_tile_takes_its_beats_and_the_pipeline(name: str) -> None:
+    rows, cols, k = 3, 4, 8
+    spec: Any = design(name, [f"rows={rows}", f"cols={cols}"])
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(1, 128, (rows, k)), rng.integers(1, 128, (k, cols))
+    # Four passes of two beats of four k lanes, the most significant digit first; or a beat per k.
+    passes, lanes = (4, 4) if name == "matrix_2d/same_weight" else (1, 1)
+    starts = range(0, k, lanes)
+    # An odd operand has a digit in the last pass, so that the last beat changes the sum.
+    a |= 1
+    inputs = {
+        "a": [pack(a[:, at : at + lanes], 8) for at in starts] * passes,
+        "b": [pack(b[at : at + lanes].T, 8) for at in starts] * passes,
+        "clear": [1],
+        "select": [1 << (rows - 1)] * 40,
+    }
+    if passes > 1:
+        inputs["digit"] = [1 << digit for digit in (3, 2, 1, 0) for _ in starts]
+        inputs["shift"] = [1, 0] * passes
+    row = play_array(spec, inputs, ["row"], 40)["row"]
+    last_pe = [resolved(payload, cols - 1, len(spec.pe.words)) for payload in row]
+    assert last_pe[-1] == int(a[-1] @ b[:, -1])
+    pipeline = 1 if name == "matrix_2d/mac" else 2
+    assert last_change(last_pe) == passes * len(starts) + pipeline == spec.tile_cycles(k)
