@@ -21,7 +21,7 @@ from bitweight.sim.engines.matrix_2d import Matrix2dSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.engines.systolic_ws import SystolicWsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
-from bitweight.sim.pe.digit import SharedEncoderSpec, SparseDigitSpec
+from bitweight.sim.pe.digit import GroupedSpec, SharedEncoderSpec, SparseDigitSpec
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
 from bitweight.sim.spec import EngineSpec, PeSpec
@@ -40,6 +40,7 @@ _ENGINES: tuple[EngineSpec, ...] = (
     Matrix2dSpec(pe=MacSpec()),
     ColumnSpec(pe=SparseDigitSpec()),
     ColumnSpec(pe=SharedEncoderSpec()),
+    ColumnSpec(pe=GroupedSpec()),
     BitSerialSpec(),
     LaconicSpec(),
 )
