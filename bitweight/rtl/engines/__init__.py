@@ -7,5 +7,15 @@ from bitweight.rtl.engines.cube import Cube
 from bitweight.rtl.engines.laconic import Laconic
 from bitweight.rtl.engines.matrix_2d import Matrix2d
 from bitweight.rtl.engines.systolic_os import SystolicOs
+from bitweight.rtl.engines.systolic_ws import SystolicWs
 
-__all__ = ["AdderTree", "BitSerial", "Column", "Cube", "Laconic", "Matrix2d", "SystolicOs"]
+__all__ = [
+    "AdderTree",
+    "BitSerial",
+    "Column",
+    "Cube",
+    "Laconic",
+    "Matrix2d",
+    "SystolicOs",
+    "SystolicWs",
+]

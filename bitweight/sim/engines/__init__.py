@@ -8,6 +8,7 @@ from bitweight.sim.engines import (
     laconic_clocked,
     matrix_2d_clocked,
     systolic_os_clocked,
+    systolic_ws_clocked,
 )
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
@@ -16,6 +17,7 @@ from bitweight.sim.engines.cube import CubeSpec
 from bitweight.sim.engines.laconic import LaconicSpec
 from bitweight.sim.engines.matrix_2d import Matrix2dSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
+from bitweight.sim.engines.systolic_ws import SystolicWsSpec
 
 __all__ = [
     "AdderTreeSpec",
@@ -25,6 +27,7 @@ __all__ = [
     "LaconicSpec",
     "Matrix2dSpec",
     "SystolicOsSpec",
+    "SystolicWsSpec",
     "adder_tree_clocked",
     "bit_serial_clocked",
     "column_clocked",
@@ -32,4 +35,5 @@ __all__ = [
     "laconic_clocked",
     "matrix_2d_clocked",
     "systolic_os_clocked",
+    "systolic_ws_clocked",
 ]
