@@ -23,6 +23,7 @@ from bitweight.sim.engines.systolic_ws import SystolicWsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.digit import GroupedSpec, SharedEncoderSpec, SparseDigitSpec
 from bitweight.sim.pe.mac import MacSpec
+from bitweight.sim.pe.same_weight_mac import SameWeightMacSpec
 from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
 from bitweight.sim.spec import EngineSpec, PeSpec
 from bitweight.workloads.formats import IntFormat
@@ -38,6 +39,7 @@ _ENGINES: tuple[EngineSpec, ...] = (
     AdderTreeSpec(pe=MacSpec()),
     AdderTreeSpec(pe=SameWeightTreeSpec(), registers=3),
     Matrix2dSpec(pe=MacSpec()),
+    Matrix2dSpec(pe=SameWeightMacSpec()),
     ColumnSpec(pe=SparseDigitSpec()),
     ColumnSpec(pe=SharedEncoderSpec()),
     ColumnSpec(pe=GroupedSpec()),

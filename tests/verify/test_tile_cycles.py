@@ -137,7 +137,7 @@ def test_beats_of_a_cube_take_their_count_plus_its_sides_minus_2_edges(name: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["matrix_2d/mac"])
+@pytest.mark.parametrize("name", ["matrix_2d/mac", "matrix_2d/same_weight"])
 def test_a_broadcast_tile_takes_its_beats_and_the_pipeline(name: str) -> None:
     rows, cols, k = 3, 4, 8
     spec: Any = design(name, [f"rows={rows}", f"cols={cols}"])
