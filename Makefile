@@ -48,6 +48,7 @@ bench: install
 
 docs: install
 	$(BIN)/python -m bitweight.reports.engine_cycles docs/cycles.md
+	$(BIN)/python -m bitweight.reports.digit_clocks docs/column_engines.md
 
 format: install
 	$(BIN)/ruff check --fix $(FILES)

@@ -43,9 +43,7 @@ def list_(
 def _print_nest(name: str, json: bool) -> None:
     nest = design(name).nest
     if nest is None:
-        raise ValueError(
-            f"{name} has no loop nest: the notation recodes one operand, it recodes two"
-        )
+        raise ValueError(f"{name} has no loop nest: the notation has no words for it")
     if json:
         print_json({"design": name, "nest": str(nest).splitlines()})
     else:

@@ -15,12 +15,14 @@ from typing import Any
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
 from bitweight.sim.engines.column import ColumnSpec
+from bitweight.sim.engines.column_dealt import DealtColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
 from bitweight.sim.engines.laconic import LaconicSpec
 from bitweight.sim.engines.matrix_2d import Matrix2dSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.engines.systolic_ws import SystolicWsSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
+from bitweight.sim.pe.dealt import DealtPeSpec
 from bitweight.sim.pe.digit import GroupedSpec, SharedEncoderSpec, SparseDigitSpec
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.same_weight_mac import SameWeightMacSpec
@@ -43,6 +45,7 @@ _ENGINES: tuple[EngineSpec, ...] = (
     ColumnSpec(pe=SparseDigitSpec()),
     ColumnSpec(pe=SharedEncoderSpec()),
     ColumnSpec(pe=GroupedSpec()),
+    DealtColumnSpec(pe=DealtPeSpec()),
     BitSerialSpec(),
     LaconicSpec(),
 )

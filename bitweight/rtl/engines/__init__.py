@@ -3,6 +3,7 @@
 from bitweight.rtl.engines.adder_tree import AdderTree
 from bitweight.rtl.engines.bit_serial import BitSerial
 from bitweight.rtl.engines.column import Column
+from bitweight.rtl.engines.column_dealt import DealtColumn
 from bitweight.rtl.engines.cube import Cube
 from bitweight.rtl.engines.laconic import Laconic
 from bitweight.rtl.engines.matrix_2d import Matrix2d
@@ -14,6 +15,7 @@ __all__ = [
     "BitSerial",
     "Column",
     "Cube",
+    "DealtColumn",
     "Laconic",
     "Matrix2d",
     "SystolicOs",

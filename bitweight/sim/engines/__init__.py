@@ -4,6 +4,7 @@ from bitweight.sim.engines import (
     adder_tree_clocked,
     bit_serial_clocked,
     column_clocked,
+    column_dealt_clocked,
     cube_clocked,
     laconic_clocked,
     matrix_2d_clocked,
@@ -13,6 +14,7 @@ from bitweight.sim.engines import (
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
 from bitweight.sim.engines.column import ColumnSpec
+from bitweight.sim.engines.column_dealt import DealtColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
 from bitweight.sim.engines.laconic import LaconicSpec
 from bitweight.sim.engines.matrix_2d import Matrix2dSpec
@@ -24,6 +26,7 @@ __all__ = [
     "BitSerialSpec",
     "ColumnSpec",
     "CubeSpec",
+    "DealtColumnSpec",
     "LaconicSpec",
     "Matrix2dSpec",
     "SystolicOsSpec",
@@ -31,6 +34,7 @@ __all__ = [
     "adder_tree_clocked",
     "bit_serial_clocked",
     "column_clocked",
+    "column_dealt_clocked",
     "cube_clocked",
     "laconic_clocked",
     "matrix_2d_clocked",

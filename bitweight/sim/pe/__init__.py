@@ -3,6 +3,7 @@
 from bitweight.sim.pe.bit_serial import BitSerialPeSpec
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.chained import ChainedMacSpec
+from bitweight.sim.pe.dealt import DealtPeSpec
 from bitweight.sim.pe.digit import GroupedSpec, SharedEncoderSpec, SparseDigitSpec
 from bitweight.sim.pe.laconic import LaconicPeSpec
 from bitweight.sim.pe.mac import MacSpec
@@ -12,6 +13,7 @@ __all__ = [
     "BitSerialPeSpec",
     "CarrySaveMacSpec",
     "ChainedMacSpec",
+    "DealtPeSpec",
     "GroupedSpec",
     "LaconicPeSpec",
     "MacSpec",
