@@ -135,7 +135,11 @@ def test_settings_reach_fields_at_any_depth_and_count_together() -> None:
         ("systolic_os/mac/int1xint8", (), "Integer width must be 2 to 16 bits, not 1"),
         ("systolic_os/mac", ("rows",), "Setting must be FIELD=VALUE, not 'rows'"),
         ("systolic_os/mac", ("row=3",), "has no field 'row' .it has .*; did you mean 'rows'[?]"),
-        ("systolic_os/mac", ("pe.accwidth=3",), "MacSpec has no field .*; did you mean 'acc_width'[?]"),
+        (
+            "systolic_os/mac",
+            ("pe.accwidth=3",),
+            "MacSpec has no field .*; did you mean 'acc_width'[?]",
+        ),
         ("systolic_os/mac", ("rows=many",), "Field 'rows' must be an integer, not 'many'"),
         ("systolic_os/mac", ("rows=0",), "rows must be 1 to 256, not 0"),
         ("systolic_os/mac", ("overlap_drain=yes",), "must be true or false, not 'yes'"),
