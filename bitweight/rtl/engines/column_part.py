@@ -172,7 +172,8 @@ class ColumnPart(wiring.Component):
         m.d.comb += last_group.eq(Mux(half, self.last_group[1], self.last_group[0]))
         last_row, last_lane = last_group[bits:], last_group[:bits]
         is_short = Signal(name=f"is_short_{lane}")
-        m.d.comb += is_short.eq(last_lane < lane)
+        if lane:  # lane 0 always has as many groups as any
+            m.d.comb += is_short.eq(last_lane < lane)
         is_empty = is_short & (last_row == 0)
         return is_empty, is_empty | (row == (last_row - is_short)[: len(last_row)])
 
