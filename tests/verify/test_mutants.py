@@ -10,7 +10,7 @@ import pytest
 
 from bitweight.rtl import emit
 from bitweight.rtl.build import module_name
-from bitweight.sim import design
+from bitweight.sim import DESIGNS, design
 from bitweight.verify import Work, check_engine
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,8 @@ class Mutant:
 
     Attributes:
         name: What is broken.
-        design: The engine, of 3 rows and 2 columns; ``OVERLAPPED`` is mac with ``overlap_drain``.
+        design: The engine at its small size, ``systolic_os`` with 3 rows and 2 columns;
+            ``OVERLAPPED`` is its mac with ``overlap_drain``.
         module: Pattern of the module's name after the design's.
         signal: Pattern of the one whose driver is changed.
         driver: The new one; ``{old}`` in it stands for the one that was.
@@ -92,10 +93,49 @@ MUTANTS = [
     # The result buffer: rows of a column change places; a tile ends on top of one that waits.
     Mutant("buffer rows mixed up", OVERLAPPED, "_drain", "port__addr", "({old}) ^ 1'h1"),
     Mutant("buffer overrun", OVERLAPPED, "_drain", "blocks_last_beat", "1'h0"),
+    # The other engines, each at its small size: what only they have.
+    Mutant("loaded weights never used", "systolic_ws/mac", "_cell", "swap_next", "1'h0"),
+    Mutant("sum at the face never cleared", "cube/mac", "_face_place", "clear_next", "1'h0"),
+    Mutant(
+        "digit of one lane without sign",
+        "adder_tree/same_weight",
+        "_array_encoder_1",
+        "negate2",
+        "1'h0",
+    ),
+    Mutant("no shift between bit-weights", "matrix_2d/same_weight", "", "shift", "1'h0"),
+    Mutant(
+        "broadcast tile read too early",
+        "matrix_2d/mac",
+        "_drain",
+        "settling",
+        "start ? 1'h0 : {old}",
+    ),
+    Mutant(
+        "carry between digits lost",
+        "column/shared_encoder",
+        "_column_list_0_recoder_2",
+        "carry0",
+        "1'h0",
+    ),
+    Mutant(
+        "one lane fetches its neighbour's b",
+        "column/grouped",
+        "_column_list_1",
+        "address",
+        "({old}) ^ 1'h1",
+    ),
+    Mutant("digit of one queue without sign", "column/dealt", "_lane_1", "negate1", "1'h0"),
+    Mutant("adder input stuck", "bit_slice/bit_serial", "_pe", "add5_sum", "1'h0"),
+    Mutant(
+        "exponent of one lane wrong", "bit_slice/laconic", "_pe", "exponent_3", "({old}) ^ 1'h1"
+    ),
 ]
 
 
 def small_engine(name: str) -> Any:
+    if name not in {MAC, CARRY_SAVE, OVERLAPPED}:
+        return DESIGNS[name].small
     overlap = "true" if name == OVERLAPPED else "false"
     entry = MAC if name == OVERLAPPED else name
     return design(entry, ("rows=3", "cols=2", f"overlap_drain={overlap}"))
