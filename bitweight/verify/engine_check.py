@@ -168,9 +168,10 @@ def _fault(spec: EngineSpec, item: _Expected, stalls: bool, record: Mapping[str,
             return _different_beat(port, beat, width, payload, wanted)
     if len(taken) != port.count:
         return f"c delivers {len(taken)} beats, model {port.count}"
-    for name in ("a", "b"):
-        if record["sent"][name] != item.ports[name].count:
-            return f"{name} accepts {record['sent'][name]} beats, model {item.ports[name].count}"
+    wanted_beats = {"cmd": 1, **{name: item.ports[name].count for name in ("a", "b")}}
+    for name, count in wanted_beats.items():
+        if record["sent"][name] != count:
+            return f"{name} accepts {record['sent'][name]} beats, model {count}"
     if not stalls and record["edges"] != item.cycles:
         return f"RTL takes {record['edges']} edges, model {item.cycles} cycles"
     return ""
