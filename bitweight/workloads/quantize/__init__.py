@@ -1,5 +1,7 @@
 """Encoders: real values to a number format, one format per file."""
 
+from bitweight.workloads.quantize import trit_planes
+from bitweight.workloads.quantize.encode import encode
 from bitweight.workloads.quantize.w8a8 import W8A8, Quantised, quantise_w, quantise_x
 
-__all__ = ["W8A8", "Quantised", "quantise_w", "quantise_x"]
+__all__ = ["W8A8", "Quantised", "encode", "quantise_w", "quantise_x", "trit_planes"]
