@@ -131,9 +131,9 @@ def _regress(w: NDArray[np.float64], trits: NDArray[np.float64]) -> NDArray[np.f
             break
         ridge = np.where(is_ill, np.minimum(ridge * 10, _MOST_RIDGE), ridge)
     n1, n2 = n1 + ridge, n2 + ridge
-    determinant = n1 * n2 - cross**2
-    solved: NDArray[np.float64] = np.stack([n2 * b1 - cross * b2, n1 * b2 - cross * b1])
-    return solved / determinant
+    scales: NDArray[np.float64] = np.stack([n2 * b1 - cross * b2, n1 * b2 - cross * b1])
+    scales /= n1 * n2 - cross**2
+    return scales
 
 
 def _choose(
