@@ -15,6 +15,8 @@ from bitweight.workloads.packed_weights import PackedWeights
 
 Progress = Callable[[int, int], None]
 
+_GREATEST_HALF = 65504.0
+
 
 def no_progress(_done: int, _total: int) -> None:
     """Show nothing."""
@@ -52,3 +54,15 @@ def check_weights(w: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     if not np.isfinite(w).all():
         raise ValueError(f"Weights to encode must be finite, not {w[~np.isfinite(w)].flat[0]}")
     return w.astype(np.float64)
+
+
+def fp16_scales(scales: NDArray[np.floating[Any]]) -> NDArray[np.float16]:
+    """Return scales rounded to fp16, half to even.
+
+    Raises:
+        ValueError: If one is beyond fp16.
+    """
+    greatest = np.abs(scales).max(initial=0.0)
+    if not greatest <= _GREATEST_HALF:
+        raise ValueError(f"Scales must fit fp16 (at most {_GREATEST_HALF:g}), not {greatest:g}")
+    return scales.astype(np.float16)

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from bitweight.workloads.exact import groups_along
 from bitweight.workloads.formats.trit_planes import TritNine, TritPlanes
 from bitweight.workloads.packed_weights import PackedWeights
-from bitweight.workloads.quantize.encode import Progress, check_weights, encode, no_progress
+from bitweight.workloads.quantize.encode import (
+    Progress,
+    check_weights,
+    encode,
+    fp16_scales,
+    no_progress,
+)
 
 _ROUNDS = 50
 _SETTLED = 1e-4
@@ -29,7 +35,6 @@ _PAIRS = np.array(
     )
 )
 _ROWS_AT_ONCE = 64
-_GREATEST_HALF = 65504.0
 
 
 @encode.register
@@ -70,7 +75,7 @@ def _(
         moved, scale = np.abs(fitted - scale).max(), fitted
         if moved < _SETTLED * np.abs(parts).max():
             break
-    half = _half(scale)
+    half = fp16_scales(scale)
     codes = _nine(parts, half.astype(np.float64)).reshape(n, -1)[:, :k]
     on_done(n, n)
     return form.pack(codes.T, half.reshape(n, groups))
@@ -80,14 +85,6 @@ def _padded(values: NDArray[np.float64], group: int, groups: int) -> NDArray[np.
     """Return the weights, shape (n, groups * group), zeros after k."""
     k = values.shape[0]
     return np.pad(values.T, ((0, 0), (0, groups * group - k)))
-
-
-def _half(scale: NDArray[np.float64]) -> NDArray[np.float16]:
-    if scale.size and np.abs(scale).max() > _GREATEST_HALF:
-        raise ValueError(
-            f"Scales must fit fp16 (at most {_GREATEST_HALF:g}), not {np.abs(scale).max():g}"
-        )
-    return scale.astype(np.float16)
 
 
 def _nine(parts: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -113,7 +110,7 @@ def _fit(
         active = active[moved >= _SETTLED]
         if not len(active):
             break
-    half = _half(a)
+    half = fp16_scales(a)
     return _choose(w, half.astype(np.float64), is_real).astype(np.int64), half
 
 
