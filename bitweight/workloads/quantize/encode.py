@@ -44,12 +44,12 @@ def check_weights(w: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
     Raises:
         TypeError: If they are not floats.
-        ValueError: If they have not two axes, or one is not finite.
+        ValueError: If they have not two axes of at least one, or one is not finite.
     """
     if not isinstance(w, np.ndarray) or not np.issubdtype(w.dtype, np.floating):
         kind = getattr(w, "dtype", type(w).__name__)
         raise TypeError(f"Weights to encode must be an array of floats, not {kind}")
-    if w.ndim != 2:
+    if w.ndim != 2 or not w.size:
         raise ValueError(f"Weights to encode must have shape (k, n), not {w.shape}")
     if not np.isfinite(w).all():
         raise ValueError(f"Weights to encode must be finite, not {w[~np.isfinite(w)].flat[0]}")
