@@ -3,10 +3,23 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from bitweight.workloads.formats.dual_grained import DualGrained
+from bitweight.workloads.formats.integer import INT4
+from bitweight.workloads.formats.scaled_integer import ScaledInteger
 from bitweight.workloads.formats.trit_planes import TritNine, TritPlanes
+from bitweight.workloads.formats.value_table import NF2, NF3, ValueTable
 from bitweight.workloads.packed_weights import WeightFormat
 
-_FORMATS: tuple[WeightFormat, ...] = (TritPlanes(), TritNine())
+_FORMATS: tuple[WeightFormat, ...] = (
+    TritPlanes(),
+    TritNine(),
+    ValueTable(table=NF2),
+    ValueTable(table=NF3),
+    ValueTable(),
+    DualGrained(),
+    ScaledInteger(),
+    ScaledInteger(code=INT4, group=128),
+)
 
 FORMATS: Mapping[str, WeightFormat] = MappingProxyType({form.name: form for form in _FORMATS})
 """Packed formats at their default parameters."""
