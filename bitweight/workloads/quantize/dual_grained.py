@@ -136,7 +136,7 @@ def _fit_row(w: Reals, scale: Reals, z: Reals, x: NDArray[np.float64] | None, gr
     """Return s1 of each output."""
     greatest = np.abs(w).max(axis=0)
     best = np.full(w.shape[1], np.inf)
-    kept = np.zeros_like(greatest)
+    kept: Reals = np.zeros_like(greatest)
     for ratio in np.array(_ROW_RATIOS, np.float32):
         s1: Reals = greatest * ratio / np.float32(_WEIGHT_MAX)
         coded = _code(w, scale, z, s1, group)
