@@ -2,8 +2,10 @@
 
 from bitweight.workloads.quantize import (
     absmean,
+    bcq,
     dual_grained,
     scaled_integer,
+    shift_add,
     trit_planes,
     value_table,
 )
@@ -14,11 +16,13 @@ __all__ = [
     "W8A8",
     "Quantised",
     "absmean",
+    "bcq",
     "dual_grained",
     "encode",
     "quantise_w",
     "quantise_x",
     "scaled_integer",
+    "shift_add",
     "trit_planes",
     "value_table",
 ]
