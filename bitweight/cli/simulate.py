@@ -11,7 +11,8 @@ from bitweight.cli.layer_results import print_results, print_results_json
 from bitweight.cli.options import Design, Json, Settings
 from bitweight.cli.output import fail, progress
 from bitweight.cli.workload import DrawnGemm, Job, WorkloadOptions, check_fit, find_jobs, run_job
-from bitweight.sim import LayerResult, design, layers
+from bitweight.sim import LayerResult, layers
+from bitweight.sim.catalog import integer_engine
 from bitweight.sim.spec import EngineSpec
 from bitweight.workloads import Layer
 from bitweight.workloads.phase import Phase
@@ -62,7 +63,7 @@ def simulate(
     json: Json = False,
 ) -> None:
     """Run layers through a design; exits 1 if accumulators differ from a trace's golden ones."""
-    spec = design(name, settings or ())
+    spec = integer_engine(name, settings or ())
     options = WorkloadOptions(
         trace=trace,
         gguf=gguf,

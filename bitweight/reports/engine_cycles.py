@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bitweight.sim import DESIGNS, LayerResult, layers
+from bitweight.sim import ENGINES, LayerResult, layers
 from bitweight.sim.spec import EngineSpec
 from bitweight.workloads import Gemm
 from bitweight.workloads.models import model_gemms
@@ -75,7 +75,7 @@ def _share(spec: EngineSpec, result: LayerResult) -> float:
 
 def main() -> None:
     """Write the page to the file named on the command line."""
-    write_whole(Path(sys.argv[1]), page(DESIGNS.values(), on_done=_tell).encode())
+    write_whole(Path(sys.argv[1]), page(ENGINES.values(), on_done=_tell).encode())
 
 
 def _tell(name: str) -> None:

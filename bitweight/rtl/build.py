@@ -7,14 +7,14 @@ places is therefore a ``Part``: converted once, and placed as an instance of tha
 import re
 from collections import Counter
 from collections.abc import Iterable
-from functools import singledispatch
+from functools import cached_property, singledispatch
 from typing import Any, NamedTuple
 
 from amaranth.back import verilog
 from amaranth.hdl import ClockSignal, Elaboratable, Instance, ResetSignal
 from amaranth.lib import wiring
 
-from bitweight.sim.spec import EngineSpec, PeSpec
+from bitweight.sim.spec import DesignSpec, PeSpec
 
 # Up to this depth storage is flip-flops, on every target.
 _FLIP_FLOP_WORDS = 16
@@ -33,7 +33,7 @@ def array(spec: object) -> Any:
 
 
 class Part:
-    """A clocked module that is emitted once, however often it is placed.
+    """A module that is emitted once, however often it is placed.
 
     Attributes:
         name: Its Verilog module name.
@@ -44,6 +44,11 @@ class Part:
         self.name = name
         self.component = component
 
+    @cached_property
+    def verilog(self) -> str:
+        """Its text."""
+        return _convert(self.component, self.name)
+
     def place(self, **connections: Any) -> Instance:
         """Return one instance; every port of the component must be connected."""
         members = dict(self.component.signature.members)
@@ -53,10 +58,17 @@ class Part:
             f"{'i' if members[name].flow is wiring.In else 'o'}_{name}": value
             for name, value in connections.items()
         }
-        return Instance(self.name, i_clk=ClockSignal(), i_rst=ResetSignal(), **ports)
+        # Wires alone have no clock, and ports that are not there cannot be connected.
+        clocks = {"clk": ClockSignal(), "rst": ResetSignal()}
+        ports |= {
+            f"i_{name}": signal
+            for name, signal in clocks.items()
+            if f"  input {name};" in self.verilog
+        }
+        return Instance(self.name, **ports)
 
 
-def emit(spec: PeSpec | EngineSpec) -> str:
+def emit(spec: PeSpec | DesignSpec) -> str:
     """Return the Verilog of a design: its parts, then its top module.
 
     The top module is named after the design, ``/`` as ``_``. The same spec gives the same text.
@@ -64,7 +76,7 @@ def emit(spec: PeSpec | EngineSpec) -> str:
     return _emit(component(spec), module_name(spec.name))
 
 
-def emit_array(spec: EngineSpec) -> str:
+def emit_array(spec: DesignSpec) -> str:
     """Return the Verilog of an engine's array alone, without feeding, control and drain.
 
     The top module is named after the design, with ``_array``. It is what ``tile_cycles`` counts.
@@ -74,8 +86,7 @@ def emit_array(spec: EngineSpec) -> str:
 
 def _emit(top: Any, name: str) -> str:
     parts: Iterable[Part] = getattr(top, "parts", ())
-    texts = [_convert(part.component, part.name) for part in parts]
-    return "\n".join([*texts, _convert(top, name)])
+    return "\n".join([*(part.verilog for part in parts), _convert(top, name)])
 
 
 def module_name(design: str) -> str:

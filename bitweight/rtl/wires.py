@@ -41,6 +41,15 @@ def any_of(words: Sequence[Value]) -> Value:
     return level[0]
 
 
+def signed_sum(terms: Sequence[Value]) -> Value:
+    """Return the exact sum of ``terms``, signed or not, as a balanced tree of adders."""
+    level = list(terms)
+    while len(level) > 1:
+        pairs = [level[at] + level[at + 1] for at in range(0, len(level) - 1, 2)]
+        level = pairs + (level[-1:] if len(level) % 2 else [])
+    return level[0]
+
+
 def resolved(m: Module, spec: EngineSpec, words: Sequence[Value], name: str) -> Value:
     """Return the value of an accumulator as it leaves the engine: added up, then clamped.
 

@@ -1,12 +1,14 @@
 """Bit- and cycle-exact models of PEs and engines."""
 
-from bitweight.sim import engines, layers
-from bitweight.sim.catalog import DESIGNS, PES, design
+from bitweight.sim import datapaths, engines, layers
+from bitweight.sim.catalog import DATAPATHS, DESIGNS, ENGINES, PES, design
 from bitweight.sim.engine import Activity, MatmulResult, PortBeats, beats, cycles, run, simulate
 from bitweight.sim.layers import LayerResult
 
 __all__ = [
+    "DATAPATHS",
     "DESIGNS",
+    "ENGINES",
     "PES",
     "Activity",
     "LayerResult",
@@ -14,6 +16,7 @@ __all__ = [
     "PortBeats",
     "beats",
     "cycles",
+    "datapaths",
     "design",
     "engines",
     "layers",

@@ -10,10 +10,13 @@ import enum
 import typing
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
+from bitweight.sim.datapath import DatapathSpec
+from bitweight.sim.datapaths.trit_planes import TritPlanesSpec
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
+from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.column_dealt import DealtColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
@@ -27,8 +30,9 @@ from bitweight.sim.pe.digit import GroupedSpec, SharedEncoderSpec, SparseDigitSp
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.same_weight_mac import SameWeightMacSpec
 from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
-from bitweight.sim.spec import EngineSpec, PeSpec
+from bitweight.sim.spec import DesignSpec, EngineSpec, PeSpec
 from bitweight.workloads.formats import IntFormat
+from bitweight.workloads.formats.trit_planes import TritNine, TritPlanes
 
 _PES: tuple[PeSpec, ...] = (MacSpec(), CarrySaveMacSpec())
 _ENGINES: tuple[EngineSpec, ...] = (
@@ -49,15 +53,27 @@ _ENGINES: tuple[EngineSpec, ...] = (
     BitSerialSpec(),
     LaconicSpec(),
 )
+_DATAPATHS: tuple[DatapathSpec, ...] = (
+    TritPlanesSpec(format=TritPlanes()),
+    TritPlanesSpec(format=TritNine()),
+)
 
 PES: Mapping[str, PeSpec] = MappingProxyType({pe.name: pe for pe in _PES})
 """PEs at their default formats: int8 x int8, 32-bit accumulator."""
 
-DESIGNS: Mapping[str, EngineSpec] = MappingProxyType({spec.name: spec for spec in _ENGINES})
-"""Engines at their default size and formats."""
+ENGINES: Mapping[str, EngineSpec] = MappingProxyType({spec.name: spec for spec in _ENGINES})
+"""Engines of integer operands at their default size and formats."""
+
+DATAPATHS: Mapping[str, BlockDotSpec] = MappingProxyType(
+    {spec.name: spec for spec in (BlockDotSpec(pe=pe) for pe in _DATAPATHS)}
+)
+"""Engines of packed weights at their default size."""
+
+DESIGNS: Mapping[str, DesignSpec] = MappingProxyType({**ENGINES, **DATAPATHS})
+"""All engines."""
 
 
-def design(name: str, settings: Iterable[str] = ()) -> EngineSpec:
+def design(name: str, settings: Iterable[str] = ()) -> DesignSpec:
     """Return the engine that ``name`` and ``settings`` describe.
 
     Args:
@@ -81,7 +97,20 @@ def design(name: str, settings: Iterable[str] = ()) -> EngineSpec:
     return vary(spec, settings)
 
 
-def vary(spec: EngineSpec, settings: Iterable[str]) -> EngineSpec:
+def integer_engine(name: str, settings: Iterable[str] = ()) -> EngineSpec:
+    """Return ``design(name, settings)``, an engine of integer operands.
+
+    Raises:
+        ValueError: As ``design``, or if the engine takes packed weights.
+    """
+    spec = design(name, settings)
+    if spec.name not in ENGINES:
+        raise ValueError(f"Design must take integer weights, not packed ones as {spec.name} does")
+    # What is named in ENGINES is such a spec; a protocol cannot be asked.
+    return cast("EngineSpec", spec)
+
+
+def vary(spec: DesignSpec, settings: Iterable[str]) -> DesignSpec:
     """Return ``spec`` with the fields that ``settings`` name replaced, all at once.
 
     Raises:
@@ -93,7 +122,7 @@ def vary(spec: EngineSpec, settings: Iterable[str]) -> EngineSpec:
         if not is_assignment:
             raise ValueError(f"Setting must be FIELD=VALUE, not {setting!r}")
         _place(changes, path.split("."), text, setting)
-    varied: EngineSpec = _replace(spec, changes)
+    varied: DesignSpec = _replace(spec, changes)
     return varied
 
 

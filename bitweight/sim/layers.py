@@ -213,7 +213,7 @@ def _assemble(
     """Stack the groups, undo the transpose, and take the zero points off."""
     parts, operations = [], 0
     for index, (part, result) in enumerate(zip(_groups(layer), results, strict=True)):
-        acc = result.acc if binding is Binding.X else result.acc.T
+        acc = result.results if binding is Binding.X else result.results.T
         acc, count = _take_off_zero_points(layer, acc, x[:, part], w[part], index)
         parts.append(acc)
         operations += count

@@ -58,22 +58,12 @@ class PeSpec(Protocol):
         ...
 
 
-class EngineSpec(Protocol):
-    """An engine."""
-
-    @property
-    def pe(self) -> PeSpec:
-        """The PE that it is made of; its formats are the engine's."""
-        ...
+class DesignSpec(Protocol):
+    """Any design of the catalog."""
 
     @property
     def name(self) -> str:
         """Name of the design in the catalog."""
-        ...
-
-    @property
-    def saturate_to(self) -> int | None:
-        """Width that results are clamped to as they drain; None lets them wrap."""
         ...
 
     @property
@@ -94,4 +84,18 @@ class EngineSpec(Protocol):
     @property
     def small(self) -> Self:
         """The same engine at a size that benches build in seconds."""
+        ...
+
+
+class EngineSpec(DesignSpec, Protocol):
+    """An engine of integer operands."""
+
+    @property
+    def pe(self) -> PeSpec:
+        """The PE that it is made of; its formats are the engine's."""
+        ...
+
+    @property
+    def saturate_to(self) -> int | None:
+        """Width that results are clamped to as they drain; None lets them wrap."""
         ...

@@ -19,7 +19,6 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Timer
 
-_INPUTS = ("cmd", "a", "b")
 _SETTLE_EDGES = 40
 
 
@@ -89,7 +88,7 @@ async def _play(dut: Any, case: Mapping[str, Any]) -> dict[str, Any]:
     """Play one case; return its record."""
     draw = random.Random(case["stall_seed"])
     rate = case["stall_rate"]
-    sources = {port: _Source(dut, port, case["beats"][port]) for port in _INPUTS}
+    sources = {port: _Source(dut, port, beats) for port, beats in case["beats"].items()}
     sink = _Sink(dut, "c")
     edge, first_edge, last_edge, quiet = 0, 0, 0, 0
     start = time.perf_counter()
@@ -126,7 +125,7 @@ async def _play(dut: Any, case: Mapping[str, Any]) -> dict[str, Any]:
 async def play_plan(dut: Any) -> None:
     """Reset once, then play every case of the plan back to back."""
     plan = json.loads(Path(os.environ["BITWEIGHT_PLAN"]).read_text())
-    for port in _INPUTS:
+    for port in plan["cases"][0]["beats"]:
         getattr(dut, f"{port}__valid").value = 0
         getattr(dut, f"{port}__payload").value = 0
     dut.c__ready.value = 0

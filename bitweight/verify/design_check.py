@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from bitweight.sim.spec import EngineSpec
+from bitweight.sim.spec import DesignSpec
 from bitweight.verify.engine_check import Outcome, check_engine
 from bitweight.verify.plan import Check, plan_checks
 from bitweight.verify.toolchain import check_tools
@@ -35,7 +35,7 @@ class CheckReport:
 
 
 def check_designs(
-    specs: Sequence[EngineSpec],
+    specs: Sequence[DesignSpec],
     *,
     seed: int = 0,
     on_done: Callable[[int, int], None] = lambda _done, _total: None,

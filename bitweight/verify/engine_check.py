@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitweight.rtl.build import emit, module_name
-from bitweight.sim.engine import PortBeats, beats, simulate
-from bitweight.sim.results import out_width
-from bitweight.sim.spec import EngineSpec
+from bitweight.sim.engine import PortBeats, PortValues, beats, carried, simulate
+from bitweight.sim.spec import DesignSpec
 from bitweight.verify.simulator import play
+from bitweight.workloads.packed_weights import PackedWeights
 
 _STALL_RATE = 0.3
 # A hung engine is given up after this many times the model's cycles, and a little.
@@ -30,12 +30,18 @@ class Work:
     Attributes:
         name: What is special about it.
         a: Streamed operand, shape (m, k).
-        b: Other operand, shape (k, n).
+        b: Other operand, shape (k, n), or packed weights.
     """
 
     name: str
     a: NDArray[np.integer]
-    b: NDArray[np.integer]
+    b: NDArray[np.integer] | PackedWeights
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Sizes m, n, k."""
+        m, k = self.a.shape
+        return m, self.b.n if isinstance(self.b, PackedWeights) else self.b.shape[1], k
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +78,21 @@ class _Expected:
     work: Work
     cycles: int
     ports: Mapping[str, PortBeats]
-    acc: NDArray[np.int64]
+    values: Mapping[str, PortValues]
+
+    def payloads(self, port: str) -> Iterator[str]:
+        """Yield the beats of a port as hexadecimal payloads, lane 0 in the least bits."""
+        carries, (values, width) = self.ports[port], self.values[port]
+        mask = (1 << width) - 1
+        for lanes in carries.gather(values, 0, carries.count).tolist():
+            payload = 0
+            for lane, value in enumerate(lanes):
+                payload |= (value & mask) << (lane * width)
+            yield f"{payload:x}"
 
 
 def check_engine(
-    spec: EngineSpec,
+    spec: DesignSpec,
     works: Sequence[Work],
     *,
     seed: int = 0,
@@ -96,25 +112,25 @@ def check_engine(
     expected = [_expect(spec, work) for work in works]
     runs = [(item, stalls) for stalls in (False, True) for item in expected]
     cases = [
-        _case(spec, item, stall_rate=_STALL_RATE if stalls else 0.0, seed=seed + number)
+        _case(item, stall_rate=_STALL_RATE if stalls else 0.0, seed=seed + number)
         for number, (item, stalls) in enumerate(runs)
     ]
     text = emit(spec) if verilog is None else verilog
     records = play(text, module_name(spec.name), cases)
     return [
-        _judge(spec, item, stalls, record)
-        for (item, stalls), record in zip(runs, records, strict=True)
+        _judge(item, stalls, record) for (item, stalls), record in zip(runs, records, strict=True)
     ]
 
 
-def _expect(spec: EngineSpec, work: Work) -> _Expected:
+def _expect(spec: DesignSpec, work: Work) -> _Expected:
     result = simulate(spec, work.a, work.b)
-    (m, k), n = work.a.shape, work.b.shape[1]
-    return _Expected(work, result.cycles, beats(spec, m=m, n=n, k=k), result.acc)
+    m, n, k = work.sizes
+    values = carried(spec, work.a, work.b, result.results)
+    return _Expected(work, result.cycles, beats(spec, m=m, n=n, k=k), values)
 
 
-def _case(spec: EngineSpec, item: _Expected, *, stall_rate: float, seed: int) -> dict[str, Any]:
-    (m, k), n = item.work.a.shape, item.work.b.shape[1]
+def _case(item: _Expected, *, stall_rate: float, seed: int) -> dict[str, Any]:
+    m, n, k = item.work.sizes
     return {
         "name": item.work.name,
         "stall_seed": seed,
@@ -123,24 +139,13 @@ def _case(spec: EngineSpec, item: _Expected, *, stall_rate: float, seed: int) ->
         "max_edges": _PATIENCE * item.cycles + 1000,
         "beats": {
             "cmd": [f"{m | n << 32 | k << 64:x}"],
-            "a": list(_payloads(item.ports["a"], item.work.a, spec.pe.a.width)),
-            "b": list(_payloads(item.ports["b"], item.work.b, spec.pe.b.width)),
+            **{port: list(item.payloads(port)) for port in item.ports if port != "c"},
         },
     }
 
 
-def _payloads(port: PortBeats, values: NDArray[np.integer], width: int) -> Iterator[str]:
-    """Yield the beats of ``port`` as hexadecimal payloads, lane 0 in the least bits."""
-    mask = (1 << width) - 1
-    for lanes in port.gather(values, 0, port.count).tolist():
-        payload = 0
-        for lane, value in enumerate(lanes):
-            payload |= (value & mask) << (lane * width)
-        yield f"{payload:x}"
-
-
-def _judge(spec: EngineSpec, item: _Expected, stalls: bool, record: Mapping[str, Any]) -> Outcome:
-    (m, k), n = item.work.a.shape, item.work.b.shape[1]
+def _judge(item: _Expected, stalls: bool, record: Mapping[str, Any]) -> Outcome:
+    m, n, k = item.work.sizes
     return Outcome(
         work=item.work.name,
         m=m,
@@ -150,25 +155,23 @@ def _judge(spec: EngineSpec, item: _Expected, stalls: bool, record: Mapping[str,
         cycles=item.cycles,
         edges=record["edges"],
         seconds=record["seconds"],
-        fault=_fault(spec, item, stalls, record),
+        fault=_fault(item, stalls, record),
     )
 
 
-def _fault(spec: EngineSpec, item: _Expected, stalls: bool, record: Mapping[str, Any]) -> str:
+def _fault(item: _Expected, stalls: bool, record: Mapping[str, Any]) -> str:
     """Return the first difference between record and model, or an empty string."""
     if record["faults"]:
         return str(record["faults"][0])
     taken: list[str] = record["c"]
     port = item.ports["c"]
-    width = out_width(spec)
-    for beat, (payload, wanted) in enumerate(
-        zip(taken, _payloads(port, item.acc, width), strict=False)
-    ):
+    for beat, (payload, wanted) in enumerate(zip(taken, item.payloads("c"), strict=False)):
         if payload != wanted:
-            return _different_beat(port, beat, width, payload, wanted)
+            return _different_beat(port, beat, item.values["c"].width, payload, wanted)
     if len(taken) != port.count:
         return f"c delivers {len(taken)} beats, model {port.count}"
-    wanted_beats = {"cmd": 1, **{name: item.ports[name].count for name in ("a", "b")}}
+    inputs = {name: carries.count for name, carries in item.ports.items() if name != "c"}
+    wanted_beats = {"cmd": 1, **inputs}
     for name, count in wanted_beats.items():
         if record["sent"][name] != count:
             return f"{name} accepts {record['sent'][name]} beats, model {count}"

@@ -10,6 +10,7 @@ import enum
 import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from bitweight.sim.engine import beats
 from bitweight.sim.recoding import RECODINGS
-from bitweight.sim.spec import EngineSpec
+from bitweight.sim.spec import DesignSpec, EngineSpec
 from bitweight.verify.engine_check import Work
 from bitweight.workloads.formats import IntFormat
 from bitweight.workloads.trace import Trace
@@ -42,16 +43,17 @@ class Check:
     """
 
     label: str
-    spec: EngineSpec
+    spec: DesignSpec
     works: tuple[Work, ...]
     seed: int
 
 
-def plan_checks(spec: EngineSpec, *, seed: int = 0) -> list[Check]:
+@singledispatch
+def plan_checks(spec: Any, *, seed: int = 0) -> list[Check]:
     """Return the checks of a design.
 
     Args:
-        spec: The engine.
+        spec: The engine; one of packed weights has a plan of its own (``verify.packed_plan``).
         seed: Seed of drawn sizes, operands and stalls.
     """
     rng = np.random.default_rng(seed)
@@ -77,9 +79,9 @@ def _variants(spec: EngineSpec) -> Iterator[tuple[str, EngineSpec]]:
 def _turns(spec: EngineSpec) -> Iterator[tuple[str, Any]]:
     """Yield ``spec``, with one switch of it or of its PE turned, saturating, and all at once."""
     yield "", spec
-    for setting, turned in _switches(spec):
+    for setting, turned in switches(spec):
         yield setting, turned
-    for setting, pe in _switches(spec.pe):
+    for setting, pe in switches(spec.pe):
         yield f"pe.{setting}", _vary(spec, pe=pe)
     saturating = _vary(spec, saturate_to=_SATURATED)
     yield f"saturate_to={_SATURATED}", saturating
@@ -89,15 +91,15 @@ def _turns(spec: EngineSpec) -> Iterator[tuple[str, Any]]:
 def _all_switched(spec: Any) -> Any:
     """Return ``spec`` with the last choice of each switch of it and of its PE."""
     for owner in (False, True):
-        names = {setting.partition("=")[0] for setting, _ in _switches(spec.pe if owner else spec)}
+        names = {setting.partition("=")[0] for setting, _ in switches(spec.pe if owner else spec)}
         for name in sorted(names):
             part = spec.pe if owner else spec
-            last = [p for setting, p in _switches(part) if setting.partition("=")[0] == name][-1]
+            last = [p for setting, p in switches(part) if setting.partition("=")[0] == name][-1]
             spec = _vary(spec, pe=last) if owner else last
     return spec
 
 
-def _switches(spec: Any) -> Iterator[tuple[str, Any]]:
+def switches(spec: Any) -> Iterator[tuple[str, Any]]:
     """Yield a spec with one of its bools, enums or recodings changed at a time."""
     kinds = typing.get_type_hints(type(spec))
     for field in fields(spec):

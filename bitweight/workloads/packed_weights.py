@@ -9,15 +9,12 @@ Every format packs along k of one output: w is (k, n), so packing starts from w 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitweight.workloads.gemm import check_sizes
-
-_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +41,8 @@ class PackedLayout:
     """
 
     words: ArrayLayout
-    side: Mapping[str, ArrayLayout] = field(default_factory=lambda: _NONE)
-    scales: Mapping[str, ArrayLayout] = field(default_factory=lambda: _NONE)
+    side: Mapping[str, ArrayLayout] = field(default_factory=dict)
+    scales: Mapping[str, ArrayLayout] = field(default_factory=dict)
 
 
 class WeightFormat(Protocol):
@@ -104,8 +101,8 @@ class PackedWeights:
     k: int
     n: int
     words: NDArray[Any]
-    side: Mapping[str, NDArray[Any]] = field(default_factory=lambda: _NONE)
-    scales: Mapping[str, NDArray[Any]] = field(default_factory=lambda: _NONE)
+    side: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    scales: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse wrong shapes and types, floats that are not finite, and illegal codes."""

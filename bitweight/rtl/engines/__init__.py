@@ -2,6 +2,7 @@
 
 from bitweight.rtl.engines.adder_tree import AdderTree
 from bitweight.rtl.engines.bit_serial import BitSerial
+from bitweight.rtl.engines.block_dot import BlockDot
 from bitweight.rtl.engines.column import Column
 from bitweight.rtl.engines.column_dealt import DealtColumn
 from bitweight.rtl.engines.cube import Cube
@@ -13,6 +14,7 @@ from bitweight.rtl.engines.systolic_ws import SystolicWs
 __all__ = [
     "AdderTree",
     "BitSerial",
+    "BlockDot",
     "Column",
     "Cube",
     "DealtColumn",

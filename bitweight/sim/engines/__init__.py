@@ -3,6 +3,7 @@
 from bitweight.sim.engines import (
     adder_tree_clocked,
     bit_serial_clocked,
+    block_dot_clocked,
     column_clocked,
     column_dealt_clocked,
     cube_clocked,
@@ -13,6 +14,7 @@ from bitweight.sim.engines import (
 )
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
+from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.column_dealt import DealtColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
@@ -24,6 +26,7 @@ from bitweight.sim.engines.systolic_ws import SystolicWsSpec
 __all__ = [
     "AdderTreeSpec",
     "BitSerialSpec",
+    "BlockDotSpec",
     "ColumnSpec",
     "CubeSpec",
     "DealtColumnSpec",
@@ -33,6 +36,7 @@ __all__ = [
     "SystolicWsSpec",
     "adder_tree_clocked",
     "bit_serial_clocked",
+    "block_dot_clocked",
     "column_clocked",
     "column_dealt_clocked",
     "cube_clocked",

@@ -1,0 +1,268 @@
+"""What the datapath of a packed weight format offers to the engine around it.
+
+The engine (``sim.engines.block_dot``) takes one beat of activations and packed words per clock. A
+datapath says how the words are cut into beats, and what three pieces of hardware do with one::
+
+    x (lanes of one row) --> row part ------+
+                                            +--> cell: contributions to ``planes`` accumulators
+    units of one output --> column part ----+
+
+A row part stands once per row, a column part once per column, a cell at each crossing. So a look-up
+table is a row part, a decoder a column part. Each piece is a pure function here; its RTL twin
+answers a fixed number of edges later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitweight.workloads.formats import IntFormat
+from bitweight.workloads.packed_weights import PackedWeights, WeightFormat
+
+_UNKNOWN = "No datapath is a {}; see sim.catalog.DESIGNS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """How the k of one output is cut into beats.
+
+    Attributes:
+        chunk: k of one chunk. A last chunk that is shorter is padded, unless there is a tail.
+        lanes: For each beat of a chunk, which k of the chunk each lane holds.
+        tail: k of one beat behind the last whole chunk, on the first lanes; 0 for no tail. k less
+            its whole chunks must then be a multiple of it.
+    """
+
+    chunk: int
+    lanes: tuple[tuple[int, ...], ...]
+    tail: int = 0
+
+    @classmethod
+    def straight(cls, lanes: int) -> "Walk":
+        """Return the plain walk: a beat holds the next ``lanes`` k."""
+        return cls(chunk=lanes, lanes=(tuple(range(lanes)),))
+
+    def beats(self, k: int) -> int:
+        """Return how many beats ``k`` takes."""
+        if self.tail:
+            return k // self.chunk * len(self.lanes) + k % self.chunk // self.tail
+        return -(-k // self.chunk) * len(self.lanes)
+
+    def tails(self, k: int) -> NDArray[np.bool_]:
+        """Tell for each beat whether it belongs to the tail."""
+        whole = k // self.chunk * len(self.lanes)
+        return np.arange(self.beats(k)) >= (whole if self.tail else self.beats(k))
+
+    def lane_k(self, k: int) -> NDArray[np.int64]:
+        """Return which k each lane of each beat holds, shape (beats, lanes); ``k`` is padding."""
+        beats = self.beats(k)
+        chunk, beat = np.divmod(np.arange(beats), len(self.lanes))
+        places = chunk[:, None] * self.chunk + np.array(self.lanes)[beat]
+        if self.tail:
+            whole = k // self.chunk
+            first = whole * self.chunk + (np.arange(beats) - whole * len(self.lanes)) * self.tail
+            lane = np.arange(places.shape[1])
+            in_tail = np.where(lane < self.tail, first[:, None] + lane, k)
+            places = np.where(self.tails(k)[:, None], in_tail, places)
+        lane_k: NDArray[np.int64] = np.minimum(places, k)
+        return lane_k
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """Arithmetic of one part for one beat.
+
+    Attributes:
+        lookups: Reads of a table.
+        adds: Additions and subtractions, those of accumulation included.
+        multiplies: Multiplications.
+    """
+
+    lookups: int = 0
+    adds: int = 0
+    multiplies: int = 0
+
+
+class DatapathSpec(Protocol):
+    """A datapath: a frozen dataclass, as ``BlockDotSpec.pe``."""
+
+    @property
+    def name(self) -> str:
+        """Second half of the design's name, for example ``seedlm4``."""
+        ...
+
+    @property
+    def family(self) -> str:
+        """First half of the design's name: ``decoder``, ``lookup`` or ``addsub``."""
+        ...
+
+    @property
+    def a(self) -> IntFormat:
+        """Format of the activations."""
+        ...
+
+    @property
+    def format(self) -> WeightFormat:
+        """Format of the weights."""
+        ...
+
+    @property
+    def walk(self) -> Walk:
+        """How k is cut into beats."""
+        ...
+
+    @property
+    def k_multiple(self) -> int:
+        """What k must be a multiple of; 1 if any k will do."""
+        ...
+
+    @property
+    def max_k(self) -> int:
+        """Greatest k whose every possible sum the accumulators hold."""
+        ...
+
+    @property
+    def unit_bits(self) -> int:
+        """Bits of one packed unit, at most 62."""
+        ...
+
+    @property
+    def units(self) -> int:
+        """Units of one output in one beat."""
+        ...
+
+    @property
+    def side_beats(self) -> int:
+        """Beats of b that one beat of side integers serves; 0 if there are none."""
+        ...
+
+    @property
+    def side_bits(self) -> int:
+        """Bits of one side integer."""
+        ...
+
+    @property
+    def side_units(self) -> int:
+        """Side integers of one output, or of all outputs if they share them."""
+        ...
+
+    @property
+    def side_shared(self) -> bool:
+        """Whether all columns of a tile share one set of side integers."""
+        ...
+
+    @property
+    def group(self) -> int | None:
+        """K of one delivered sum, a multiple of ``walk.chunk``; None: the whole k."""
+        ...
+
+    @property
+    def planes(self) -> int:
+        """Accumulators of a cell."""
+        ...
+
+    @property
+    def acc_width(self) -> int:
+        """Bits of one accumulator, and of one result lane; sums never wrap."""
+        ...
+
+    @property
+    def row_latency(self) -> int:
+        """Edges from activations to the row part's output."""
+        ...
+
+    @property
+    def column_latency(self) -> int:
+        """Edges from units to the column part's output."""
+        ...
+
+    @property
+    def cell_latency(self) -> int:
+        """Edges from row and column values to the accumulators, at least 1."""
+        ...
+
+    @property
+    def interval(self) -> int:
+        """Clocks from one beat to the next: 1, or what a serial column part needs.
+
+        Beyond 1 the column part gets ``start`` with each beat and puts out zeros except for the one
+        clock, ``column_latency`` edges after it (at most ``interval - 1``), in which it answers.
+        """
+        ...
+
+    @property
+    def row_operations(self) -> Operations:
+        """Work of a row part per beat."""
+        ...
+
+    @property
+    def column_operations(self) -> Operations:
+        """Work of a column part per beat."""
+        ...
+
+    @property
+    def cell_operations(self) -> Operations:
+        """Work of a cell per beat."""
+        ...
+
+
+@singledispatch
+def units(spec: Any, packed: PackedWeights) -> NDArray[np.int64]:
+    """Return the units of every beat of every output, shape (beats, n, units), unsigned."""
+    raise TypeError(_UNKNOWN.format(type(spec).__name__))
+
+
+@singledispatch
+def side(spec: Any, packed: PackedWeights) -> NDArray[np.int64]:
+    """Return side integers, shape (side beats, n, side units), or (..., 1, ...) if shared.
+
+    Bit patterns, unsigned. Datapaths without side integers need not register.
+    """
+    return np.zeros((0, packed.n, 0), np.int64)
+
+
+@singledispatch
+def prepare(spec: Any, x: Sequence[int]) -> tuple[int, ...]:
+    """Return what a row part makes of one beat of activations."""
+    raise TypeError(_UNKNOWN.format(type(spec).__name__))
+
+
+@singledispatch
+def decode(
+    spec: Any, units: Sequence[int], side: Sequence[int], is_tail: bool = False
+) -> tuple[int, ...]:
+    """Return what a column part makes of one beat of units."""
+    raise TypeError(_UNKNOWN.format(type(spec).__name__))
+
+
+@singledispatch
+def contribute(spec: Any, row: Sequence[int], column: Sequence[int]) -> tuple[int, ...]:
+    """Return what a cell adds to each of its accumulators."""
+    raise TypeError(_UNKNOWN.format(type(spec).__name__))
+
+
+@singledispatch
+def partials(spec: Any, x: NDArray[np.integer], packed: PackedWeights) -> NDArray[np.int64]:
+    """Return all sums at once, shape (m, n, planes, groups): the fast twin of the three above."""
+    raise TypeError(_UNKNOWN.format(type(spec).__name__))
+
+
+@singledispatch
+def combine(spec: Any, sums: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return the integer combination of planes and groups, shape (m, n); None if there is none.
+
+    Args:
+        spec: The datapath.
+        sums: Shape (m, n, planes, groups).
+    """
+    return sums[:, :, 0, 0] if sums.shape[2:] == (1, 1) else None
+
+
+@singledispatch
+def draw(spec: Any, rng: np.random.Generator, *, k: int, n: int) -> PackedWeights:
+    """Return packed weights with legal codes drawn at random, extreme ones often."""
+    raise TypeError(_UNKNOWN.format(type(spec).__name__))

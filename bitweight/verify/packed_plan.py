@@ -1,0 +1,101 @@
+"""What ``bitweight verify`` runs for an engine of packed weights.
+
+* The design as it is, once: the smallest GEMM, ragged tiles and groups, the ends of the
+  activations, and a tile of a real layer that is encoded first.
+* Small variants: each turn of the datapath's switches, and other activation formats that it takes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bitweight.sim.datapath import draw
+from bitweight.sim.engines.block_dot import BlockDotSpec
+from bitweight.verify.engine_check import Work
+from bitweight.verify.plan import Check, plan_checks, switches
+from bitweight.workloads.formats import INT4, INT16, UINT8
+from bitweight.workloads.quantize import encode
+from bitweight.workloads.trace import Trace
+
+_DRAWN_GEMMS = 6
+_MAX_DRAWN_SIZE = 8
+_OTHER_ACTIVATIONS = (INT4, INT16, UINT8)
+_CHUNKS = 3
+
+
+@plan_checks.register
+def _(spec: BlockDotSpec, *, seed: int = 0) -> list[Check]:
+    rng = np.random.default_rng(seed)
+    checks = [Check("as given", spec, tuple(_fixed_works(spec, rng)), seed)]
+    checks += [
+        Check(label, variant, tuple(_drawn_works(variant, rng)), seed)
+        for label, variant in _variants(spec.small)
+    ]
+    return checks
+
+
+def _variants(spec: BlockDotSpec) -> Iterator[tuple[str, BlockDotSpec]]:
+    """Yield the small engine, with each switch of its datapath turned, and other activations."""
+    pe: Any = spec.pe
+    yield "small", spec
+    for setting, turned in switches(pe):
+        yield f"small pe.{setting}", replace(spec, pe=turned)
+    for form in _OTHER_ACTIVATIONS:
+        try:
+            yield f"small pe.a={form}", replace(spec, pe=replace(pe, a=form))
+        except ValueError:
+            # A datapath of its own widths says so in its constructor.
+            continue
+
+
+def _fixed_works(spec: BlockDotSpec, rng: np.random.Generator) -> Iterator[Work]:
+    step = spec.pe.k_multiple
+    yield _drawn("smallest", spec, (1, 1, step), rng)
+    sizes = (spec.rows + 1, spec.columns + 1, _ragged_k(spec))
+    yield _drawn("ragged tiles", spec, sizes, rng)
+    for name, code in (("least activations", spec.pe.a.min), ("greatest", spec.pe.a.max)):
+        work = _drawn(name, spec, (spec.rows, spec.columns, _ragged_k(spec)), rng)
+        yield replace(work, a=np.full_like(work.a, code))
+    yield from _real_tile(spec)
+
+
+def _ragged_k(spec: BlockDotSpec) -> int:
+    """Return a k of two groups and a little, or of some chunks."""
+    step = spec.pe.k_multiple
+    whole = 2 * spec.pe.group if spec.pe.group else _CHUNKS * spec.pe.walk.chunk
+    return -(-whole // step) * step + step
+
+
+def _real_tile(spec: BlockDotSpec) -> Iterator[Work]:
+    """Yield a tile of the shipped example's first layer, its weights encoded."""
+    layer = Trace.example().layers[0]
+    columns = slice(0, min(spec.columns + 1, layer.n))
+    k = layer.k // spec.pe.k_multiple * spec.pe.k_multiple
+    x = layer.x_slice(slice(0, min(spec.rows + 1, layer.m)), slice(0, k))
+    scale = np.broadcast_to(1.0 if layer.w_scale is None else layer.w_scale, layer.n)[columns]
+    w = layer.w_slice(slice(0, k), columns) * scale.astype(np.float64)
+    if spec.pe.a.admits(x):
+        yield Work(f"tile of {layer.name}", x.astype(np.int64), encode(spec.pe.format, w))
+
+
+def _drawn_works(spec: BlockDotSpec, rng: np.random.Generator) -> Iterator[Work]:
+    yield _drawn("least k", spec, (2, 3, spec.pe.k_multiple), rng)
+    steps = 2 * _ragged_k(spec) // spec.pe.k_multiple
+    for number in range(_DRAWN_GEMMS):
+        m, n = (int(size) for size in rng.integers(1, _MAX_DRAWN_SIZE, 2))
+        k = int(rng.integers(1, steps)) * spec.pe.k_multiple
+        yield _drawn(f"drawn {number}", spec, (m, n, k), rng)
+
+
+def _drawn(
+    name: str, spec: BlockDotSpec, sizes: tuple[int, int, int], rng: np.random.Generator
+) -> Work:
+    """Draw activations, extremes a quarter of the time, and legal weights."""
+    m, n, k = sizes
+    form = spec.pe.a
+    uniform = rng.integers(form.min, form.max + 1, (m, k))
+    extreme = rng.choice([form.min, form.max], (m, k))
+    a = np.where(rng.random((m, k)) < 0.25, extreme, uniform)
+    return Work(name, a, draw(spec.pe, rng, k=k, n=n))
