@@ -33,13 +33,16 @@ class Walk:
     Attributes:
         chunk: k of one chunk. A last chunk that is shorter is padded, unless there is a tail.
         lanes: For each beat of a chunk, which k of the chunk each lane holds.
-        tail: k of one beat behind the last whole chunk, on the first lanes; 0 for no tail. k less
-            its whole chunks must then be a multiple of it.
+        tail: k of one beat behind the last whole chunk; 0 for no tail. k less its whole chunks must
+            then be a multiple of it.
+        tail_lanes: Which lanes hold them, in order; the first ones if empty. The others hold
+            padding.
     """
 
     chunk: int
     lanes: tuple[tuple[int, ...], ...]
     tail: int = 0
+    tail_lanes: tuple[int, ...] = ()
 
     @classmethod
     def straight(cls, lanes: int) -> "Walk":
@@ -65,8 +68,9 @@ class Walk:
         if self.tail:
             whole = k // self.chunk
             first = whole * self.chunk + (np.arange(beats) - whole * len(self.lanes)) * self.tail
-            lane = np.arange(places.shape[1])
-            in_tail = np.where(lane < self.tail, first[:, None] + lane, k)
+            in_tail = np.full_like(places, k)
+            lanes = list(self.tail_lanes or range(self.tail))
+            in_tail[:, lanes] = first[:, None] + np.arange(self.tail)
             places = np.where(self.tails(k)[:, None], in_tail, places)
         lane_k: NDArray[np.int64] = np.minimum(places, k)
         return lane_k
