@@ -4,13 +4,9 @@
 ``systolic_os/mac/int4xint8`` is the entry ``systolic_os/mac`` with a in int4 and b in int8.
 """
 
-import dataclasses
-import difflib
-import enum
-import typing
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import cast
 
 from bitweight.sim.datapath import DatapathSpec
 from bitweight.sim.datapaths.trit_planes import TritPlanesSpec
@@ -33,6 +29,7 @@ from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
 from bitweight.sim.spec import DesignSpec, EngineSpec, PeSpec
 from bitweight.workloads.formats import IntFormat
 from bitweight.workloads.formats.trit_planes import TritNine, TritPlanes
+from bitweight.workloads.settings import nearest, vary
 
 _PES: tuple[PeSpec, ...] = (MacSpec(), CarrySaveMacSpec())
 _ENGINES: tuple[EngineSpec, ...] = (
@@ -87,7 +84,7 @@ def design(name: str, settings: Iterable[str] = ()) -> DesignSpec:
     variant, _, formats = formats.partition("/")
     entry = f"{entry}/{variant}" if variant else entry
     if entry not in DESIGNS:
-        raise ValueError(f"Design must be in the catalog, not {name!r}{_nearest(entry, DESIGNS)}")
+        raise ValueError(f"Design must be in the catalog, not {name!r}{nearest(entry, DESIGNS)}")
     spec = DESIGNS[entry]
     if formats:
         a, is_pair, b = formats.partition("x")
@@ -108,75 +105,3 @@ def integer_engine(name: str, settings: Iterable[str] = ()) -> EngineSpec:
         raise ValueError(f"Design must take integer weights, not packed ones as {spec.name} does")
     # What is named in ENGINES is such a spec; a protocol cannot be asked.
     return cast("EngineSpec", spec)
-
-
-def vary(spec: DesignSpec, settings: Iterable[str]) -> DesignSpec:
-    """Return ``spec`` with the fields that ``settings`` name replaced, all at once.
-
-    Raises:
-        ValueError: If a field is unknown, a value cannot be read, or the spec refuses it.
-    """
-    changes: dict[str, Any] = {}
-    for setting in settings:
-        path, is_assignment, text = setting.partition("=")
-        if not is_assignment:
-            raise ValueError(f"Setting must be FIELD=VALUE, not {setting!r}")
-        _place(changes, path.split("."), text, setting)
-    varied: DesignSpec = _replace(spec, changes)
-    return varied
-
-
-def _place(changes: dict[str, Any], path: list[str], text: str, setting: str) -> None:
-    for name in path[:-1]:
-        inner = changes.setdefault(name, {})
-        if isinstance(inner, str) or isinstance(changes.get(path[-1]), dict):
-            raise ValueError(f"Setting {setting!r} contradicts one before it")  # noqa: TRY004 - text
-        changes = inner
-    changes[path[-1]] = text
-
-
-def _replace(spec: Any, changes: Mapping[str, Any]) -> Any:
-    kinds = typing.get_type_hints(type(spec))
-    values: dict[str, Any] = {}
-    for name, change in changes.items():
-        if name not in kinds:
-            fields = [field.name for field in dataclasses.fields(spec)]
-            raise ValueError(
-                f"{type(spec).__name__} has no field {name!r} (it has {', '.join(fields)})"
-                f"{_nearest(name, fields)}"
-            )
-        current = getattr(spec, name)
-        if isinstance(change, Mapping):
-            if not dataclasses.is_dataclass(current):
-                raise ValueError(f"Field {name!r} of {type(spec).__name__} has no fields inside")
-            values[name] = _replace(current, change)
-        else:
-            values[name] = _read(kinds[name], name, change)
-    return dataclasses.replace(spec, **values)
-
-
-def _read(kind: Any, name: str, text: str) -> Any:
-    if kind is IntFormat:
-        return IntFormat.parse(text)
-    if kind is bool:
-        if text not in {"true", "false"}:
-            raise ValueError(f"Field {name!r} must be true or false, not {text!r}")
-        return text == "true"
-    if kind == int | None and text == "none":
-        return None
-    if kind in {int, int | None}:
-        try:
-            return int(text)
-        except ValueError:
-            raise ValueError(f"Field {name!r} must be an integer, not {text!r}") from None
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        choices = [member.value for member in kind]
-        if text not in choices:
-            raise ValueError(f"Field {name!r} must be one of {', '.join(choices)}, not {text!r}")
-        return kind(text)
-    raise ValueError(f"Field {name!r} cannot be set whole; set one of the fields inside it")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-    return f"; did you mean {close[0]!r}?" if close else ""
