@@ -27,7 +27,6 @@ from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.same_weight_mac import SameWeightMacSpec
 from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
 from bitweight.sim.spec import DesignSpec, EngineSpec, PeSpec
-from bitweight.workloads.formats import IntFormat
 from bitweight.workloads.formats.trit_planes import TritNine, TritPlanes
 from bitweight.workloads.settings import nearest, vary
 

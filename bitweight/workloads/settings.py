@@ -52,8 +52,9 @@ def _replace(spec: Any, changes: Mapping[str, Any]) -> Any:
     for name, change in changes.items():
         fields = [field.name for field in dataclasses.fields(spec)]
         if name not in fields:
+            known = ", ".join(fields) or "none"
             raise ValueError(
-                f"{type(spec).__name__} has no field {name!r} (it has {', '.join(fields) or 'none'})"
+                f"{type(spec).__name__} has no field {name!r} (it has {known})"
                 f"{nearest(name, fields)}"
             )
         current = getattr(spec, name)
