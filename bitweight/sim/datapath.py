@@ -222,11 +222,20 @@ def units(spec: Any, packed: PackedWeights) -> NDArray[np.int64]:
 
 @singledispatch
 def side(spec: Any, packed: PackedWeights) -> NDArray[np.int64]:
-    """Return side integers, shape (side beats, n, side units), or (..., 1, ...) if shared.
+    """Return side integers, shape (side beats, n, side units), or (..., side sets, ...) if shared.
 
     Bit patterns, unsigned. Datapaths without side integers need not register.
     """
     return np.zeros((0, packed.n, 0), np.int64)
+
+
+@singledispatch
+def side_sets(spec: Any) -> int:
+    """Return how many sets of side integers there are, if columns share them.
+
+    Each of so many equal runs of outputs has a set; a tile of columns must lie within one run.
+    """
+    return 1
 
 
 @singledispatch

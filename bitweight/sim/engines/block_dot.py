@@ -10,15 +10,16 @@ At the end of a scale group the accumulators are copied to a result buffer and s
 next beat. The buffer holds two groups (the one that leaves on ``c``, plane by plane and row by row,
 and one that waits), so a group's last beat is accepted only while fewer than two are on their way.
 
-One row, one plane, groups of two beats, latency D = 2 from an accepted beat to the accumulators.
-Columns are rising clock edges; group i's last beat is accepted at e(i)::
+One row, one plane, groups of two beats, latency D = 3 from an accepted beat to the accumulators.
+Columns are rising clock edges; group i's last beat is accepted at e(i). So short a group waits for
+the one before the last::
 
-    edge           1   2   3   4   5   6   7   8   9   10
+    edge           1   2   3   4   5   6   7   8   9   10  11  12  13  14
     cmd            x
-    a, b accepted      g0  g0  g1  g1  g2  g2                   e(0) = 3, e(1) = 5, e(2) = 7
-    accumulators               g0  g0  g1  g1  g2  g2           complete at e + D
-    copied                             g0      g1      g2       e + D + 1
-    c delivers                             g0      g1      g2   e + D + 2, if c is free
+    a, b accepted      g0  g0  g1  g1  g2          g2                       e = 3, 5, 9
+    accumulators                   g0  g0  g1  g1  g2          g2           complete at e + D
+    copied                                 g0      g1              g2       e + D + 1
+    c delivers                                 g0      g1              g2   e + D + 2, if c is free
 
 With ``interval`` I, ``beats(i)`` beats and ``rows x planes`` results r(i) of group i::
 
@@ -37,7 +38,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.sim.datapath import DatapathSpec, combine, partials, side, units
+from bitweight.sim.datapath import DatapathSpec, combine, partials, side, side_sets, units
 from bitweight.sim.engine import (
     Activity,
     Locate,
@@ -120,6 +121,12 @@ class BlockDotSpec:
         return max(self.pe.row_latency, self.pe.column_latency)
 
     @property
+    def n_multiple(self) -> int:
+        """What n must be a multiple of, so that the columns of a tile share side integers."""
+        sets = side_sets(self.pe)
+        return 1 if sets == 1 else sets * self.columns
+
+    @property
     def latency(self) -> int:
         """Edges from an accepted beat to the accumulators (D)."""
         return self.part_latency + self.pe.cell_latency
@@ -144,6 +151,11 @@ def check_block_sizes(spec: BlockDotSpec, *, m: int, n: int, k: int) -> None:
         )
     if k % spec.pe.k_multiple:
         raise ValueError(f"{spec.name} must have k a multiple of {spec.pe.k_multiple}, not {k}")
+    if n % spec.n_multiple:
+        raise ValueError(
+            f"{spec.name} must have n a multiple of {spec.n_multiple} ({side_sets(spec.pe)} equal "
+            f"runs of outputs, each whole tiles of {spec.columns}), not {n}"
+        )
 
 
 def side_index(spec: BlockDotSpec, k: int) -> tuple[int, NDArray[np.int64]]:
@@ -185,11 +197,12 @@ def _(spec: BlockDotSpec, *, m: int, n: int, k: int) -> Mapping[str, PortBeats]:
         rows = tile[:, None] // tiles_n * spec.rows + np.repeat(np.arange(spec.rows), spec.lanes)
         return rows, columns
 
-    def by_column(per_walk: int, count: int, shared: bool) -> Locate:
+    def by_column(per_walk: int, count: int, sets: int = 0) -> Locate:
         def locate(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
             tile, at = np.divmod(beat, per_walk)
-            first = tile % tiles_n * (0 if shared else spec.columns * count)
-            columns = first[:, None] + np.arange((1 if shared else spec.columns) * count)
+            # Without sets that all columns share, each column has its own.
+            first = tile % tiles_n * (sets or spec.columns) // (tiles_n if sets else 1)
+            columns = first[:, None] * count + np.arange((1 if sets else spec.columns) * count)
             return np.broadcast_to(at[:, None], columns.shape), columns
 
         return locate
@@ -214,7 +227,7 @@ def _(spec: BlockDotSpec, *, m: int, n: int, k: int) -> Mapping[str, PortBeats]:
             matrix="words",
             count=tiles * walk,
             lanes=spec.columns * pe.units,
-            locate=by_column(walk, pe.units, shared=False),
+            locate=by_column(walk, pe.units),
         ),
         "c": PortBeats(
             matrix="sums",
@@ -224,12 +237,12 @@ def _(spec: BlockDotSpec, *, m: int, n: int, k: int) -> Mapping[str, PortBeats]:
         ),
     }
     if side_count:
-        lanes = pe.side_units * (1 if pe.side_shared else spec.columns)
+        sets = side_sets(pe) if pe.side_shared else 0
         ports["s"] = PortBeats(
             matrix="side",
             count=tiles * side_count,
-            lanes=lanes,
-            locate=by_column(side_count, pe.side_units, shared=pe.side_shared),
+            lanes=pe.side_units * (1 if sets else spec.columns),
+            locate=by_column(side_count, pe.side_units, sets),
         )
     return MappingProxyType(ports)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.sim.datapath import contribute, decode, prepare, side, units
+from bitweight.sim.datapath import contribute, decode, prepare, side, side_sets, units
 from bitweight.sim.engine import run
 from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.workloads.packed_weights import PackedWeights
@@ -113,7 +113,7 @@ def _decode_all(spec: BlockDotSpec, packed: PackedWeights) -> list[list[tuple[in
             decode(
                 pe,
                 words[beat, j].tolist(),
-                _side_of(spec, integers, beat, j),
+                _side_of(spec, integers, beat, j, packed.n),
                 is_tail=bool(is_tail[beat]),
             )
             for j in range(packed.n)
@@ -122,12 +122,13 @@ def _decode_all(spec: BlockDotSpec, packed: PackedWeights) -> list[list[tuple[in
     ]
 
 
-def _side_of(spec: BlockDotSpec, integers: NDArray[np.int64], beat: int, column: int) -> list[int]:
+def _side_of(
+    spec: BlockDotSpec, integers: NDArray[np.int64], beat: int, column: int, n: int
+) -> list[int]:
     if not spec.pe.side_beats:
         return []
-    values: list[int] = integers[
-        beat // spec.pe.side_beats, 0 if spec.pe.side_shared else column
-    ].tolist()
+    owner = column * side_sets(spec.pe) // n if spec.pe.side_shared else column
+    values: list[int] = integers[beat // spec.pe.side_beats, owner].tolist()
     return values
 
 
