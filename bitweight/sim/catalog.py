@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import cast
 
 from bitweight.sim.datapath import DatapathSpec
+from bitweight.sim.datapaths.dual_grained import DualGrainedSpec
 from bitweight.sim.datapaths.trit_planes import TritPlanesSpec
+from bitweight.sim.datapaths.value_table import ValueTableSpec
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
 from bitweight.sim.engines.bit_serial import BitSerialSpec
 from bitweight.sim.engines.block_dot import BlockDotSpec
@@ -28,6 +30,7 @@ from bitweight.sim.pe.same_weight_mac import SameWeightMacSpec
 from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
 from bitweight.sim.spec import DesignSpec, EngineSpec, PeSpec
 from bitweight.workloads.formats.trit_planes import TritNine, TritPlanes
+from bitweight.workloads.formats.value_table import NF3, ValueTable
 from bitweight.workloads.settings import nearest, vary
 
 _PES: tuple[PeSpec, ...] = (MacSpec(), CarrySaveMacSpec())
@@ -50,6 +53,9 @@ _ENGINES: tuple[EngineSpec, ...] = (
     LaconicSpec(),
 )
 _DATAPATHS: tuple[DatapathSpec, ...] = (
+    ValueTableSpec(),
+    ValueTableSpec(format=ValueTable(table=NF3)),
+    DualGrainedSpec(),
     TritPlanesSpec(format=TritPlanes()),
     TritPlanesSpec(format=TritNine()),
 )

@@ -62,9 +62,10 @@ def _fixed_works(spec: BlockDotSpec, rng: np.random.Generator) -> Iterator[Work]
 
 
 def _ragged_k(spec: BlockDotSpec) -> int:
-    """Return a k of two groups and a little, or of some chunks."""
-    step = spec.pe.k_multiple
-    whole = 2 * spec.pe.group if spec.pe.group else _CHUNKS * spec.pe.walk.chunk
+    """Return a k of two groups, or of two side beats, and a little; at least some chunks."""
+    pe, step = spec.pe, spec.pe.k_multiple
+    served = pe.side_beats * pe.walk.chunk // len(pe.walk.lanes)
+    whole = max(2 * (pe.group or served), _CHUNKS * pe.walk.chunk)
     return -(-whole // step) * step + step
 
 

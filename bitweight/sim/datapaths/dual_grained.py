@@ -1,10 +1,10 @@
 """Dual-grained decoder: (u4 - z) S2 is an int8 weight; S2 before or after the dot product.
 
-Side integers S2 and z come once per group and output. ``DECODED`` multiplies each code by S2 in the
-column part, and a cell is a plain int8 dot product. ``FACTORED`` leaves five-bit codes u4 - z, and a
-cell multiplies the sum of a beat by S2, one product in place of one per weight. A group is whole
-beats, so both give the same bits; multiplying the sum of a whole group would too, but cells are
-clocked by beats and know no groups. Sums run over the whole k, since the only float is per output.
+Side integers S2 and z come once per group and output. ``DECODED`` multiplies each code by S2 in
+the column part, and a cell is a plain int8 dot product. ``FACTORED`` leaves five-bit codes u4 - z,
+and a cell multiplies the sum of a beat by S2: one product in place of one per weight. A group is
+whole beats, so both give the same bits; multiplying the sum of a whole group would too, but cells
+are clocked by beats and know no groups. Sums run over the whole k: the only float is per output.
 
 RTL twin: ``rtl.datapaths.dual_grained``.
 Source: DGQ, arXiv 2310.04836, and its public code (decoded form); the factored form is our reading
@@ -32,12 +32,12 @@ from bitweight.sim.datapath import (
 from bitweight.sim.kernels.matmul import matmul
 from bitweight.workloads.exact import groups_along
 from bitweight.workloads.formats import INT8, IntFormat
-from bitweight.workloads.formats.dual_grained import DualGrained
+from bitweight.workloads.formats.dual_grained import CODE_MAX, WEIGHT_MAX, DualGrained
 from bitweight.workloads.packed_weights import PackedWeights
 
 _LANES = 8
-_WEIGHT_MAX = 127
 _MAX_K = 1 << 17
+_GROUPS_OF_128 = DualGrained()
 
 
 class GroupScale(enum.StrEnum):
@@ -60,7 +60,7 @@ class DualGrainedSpec:
     """
 
     a: IntFormat = INT8
-    format: DualGrained = DualGrained()
+    format: DualGrained = _GROUPS_OF_128
     group_scale: GroupScale = GroupScale.DECODED
     pipelined: bool = False
     max_k: int = _MAX_K
@@ -142,7 +142,7 @@ class DualGrainedSpec:
     @property
     def acc_width(self) -> int:
         """Bits that hold every sum of ``max_k`` products."""
-        return (self.max_k * _WEIGHT_MAX * self.a.max_magnitude).bit_length() + 1
+        return (self.max_k * WEIGHT_MAX * self.a.max_magnitude).bit_length() + 1
 
     @property
     def row_latency(self) -> int:
@@ -234,14 +234,14 @@ def _(spec: DualGrainedSpec, x: NDArray[np.integer], packed: PackedWeights) -> N
 def _(spec: DualGrainedSpec, rng: np.random.Generator, *, k: int, n: int) -> PackedWeights:
     form = spec.format
     shape = (n, groups_along(k, form.group))
-    s2 = _often(rng, [1, _WEIGHT_MAX], rng.integers(1, _WEIGHT_MAX + 1, shape))
-    z = _often(rng, [0, 15], rng.integers(0, 16, shape))
-    reach = _WEIGHT_MAX // s2
+    s2 = _often(rng, [1, WEIGHT_MAX], rng.integers(1, WEIGHT_MAX + 1, shape))
+    z = _often(rng, [0, CODE_MAX], rng.integers(0, CODE_MAX + 1, shape))
+    reach = WEIGHT_MAX // s2
     low, high = (
         np.repeat(end, form.group, axis=1)[:, :k].T
-        for end in (np.maximum(z - reach, 0), np.minimum(z + reach, 15))
+        for end in (np.maximum(z - reach, 0), np.minimum(z + reach, CODE_MAX))
     )
-    codes = _often(rng, [0, 15], rng.integers(0, 16, (k, n)))
+    codes = _often(rng, [0, CODE_MAX], rng.integers(0, CODE_MAX + 1, (k, n)))
     s1 = np.abs(rng.normal(0, 0.02, n)).astype(np.float16)
     return form.pack(np.clip(codes, low, high), s2, z, s1)
 

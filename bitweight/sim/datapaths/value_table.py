@@ -34,6 +34,8 @@ from bitweight.workloads.formats import INT8, IntFormat
 from bitweight.workloads.formats.value_table import ValueTable
 from bitweight.workloads.packed_weights import PackedWeights
 
+_NF4 = ValueTable()
+
 
 class Lookup(enum.StrEnum):
     """How many codes one look-up takes."""
@@ -54,7 +56,7 @@ class ValueTableSpec:
     """
 
     a: IntFormat = INT8
-    format: ValueTable = ValueTable()
+    format: ValueTable = _NF4
     lookup: Lookup = Lookup.SINGLE
     pipelined: bool = False
 
@@ -153,7 +155,7 @@ class ValueTableSpec:
 
     @property
     def cell_latency(self) -> int:
-        """Edges from entries to the accumulator: the products, if registered, and the beat's sum."""
+        """Edges to the accumulator: products if registered, sum of the beat, accumulation."""
         return 3 if self.pipelined else 2
 
     @property

@@ -17,8 +17,12 @@ from numpy.typing import NDArray
 from bitweight.workloads.exact import groups_along
 from bitweight.workloads.packed_weights import ArrayLayout, PackedLayout, PackedWeights
 
-_CODE_MAX = 15
-_WEIGHT_MAX = 127
+CODE_MAX = 15
+"""Greatest code, and greatest zero point."""
+
+WEIGHT_MAX = 127
+"""Greatest magnitude of an integer weight, and greatest S2."""
+
 _SIDE_BITS, _SCALE_BITS = 8, 16
 
 
@@ -58,7 +62,7 @@ class DualGrained:
 
     def check(self, packed: PackedWeights) -> None:
         """Refuse an S2 or z out of range, and integer weights beyond 127."""
-        for name, least, greatest in (("S2", 1, _WEIGHT_MAX), ("z", 0, _CODE_MAX)):
+        for name, least, greatest in (("S2", 1, WEIGHT_MAX), ("z", 0, CODE_MAX)):
             values = packed.side[name]
             if values.min() < least or values.max() > greatest:
                 raise ValueError(
@@ -66,9 +70,9 @@ class DualGrained:
                     f"not {values.min()} to {values.max()}"
                 )
         weights = self.integers(packed)
-        if np.abs(weights).max() > _WEIGHT_MAX:
+        if np.abs(weights).max() > WEIGHT_MAX:
             raise ValueError(
-                f"dual_grained weights (u4 - z) S2 must be -{_WEIGHT_MAX} to {_WEIGHT_MAX}, "
+                f"dual_grained weights (u4 - z) S2 must be -{WEIGHT_MAX} to {WEIGHT_MAX}, "
                 f"not {weights.min()} to {weights.max()}"
             )
         if packed.scales["s1"].min() < 0:
@@ -97,7 +101,7 @@ class DualGrained:
 
     def unpack(self, packed: PackedWeights) -> NDArray[np.int64]:
         """Return the codes u4, shape (k, n)."""
-        nibbles = np.stack([packed.words >> 4, packed.words & _CODE_MAX], axis=2)
+        nibbles = np.stack([packed.words >> 4, packed.words & CODE_MAX], axis=2)
         return nibbles.reshape(packed.n, -1)[:, : packed.k].T.astype(np.int64)
 
     def integers(self, packed: PackedWeights) -> NDArray[np.int64]:

@@ -65,10 +65,11 @@ class ScaledInteger:
 
     def check(self, packed: PackedWeights) -> None:
         """Refuse the least code and scales below 0."""
-        if (self.unpack(packed) == self.code.min).any():
+        lowest = self.unpack(packed).min()
+        if lowest < -self.code.max:
             raise ValueError(
                 f"{self.name} words must hold codes {-self.code.max} to {self.code.max}, "
-                f"not {self.code.min}"
+                f"not {lowest}"
             )
         least = packed.scales["scale"].min()
         if least < 0:

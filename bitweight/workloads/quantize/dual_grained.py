@@ -21,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bitweight.workloads.exact import groups_along
-from bitweight.workloads.formats.dual_grained import DualGrained
+from bitweight.workloads.formats.dual_grained import CODE_MAX, WEIGHT_MAX, DualGrained
 from bitweight.workloads.packed_weights import PackedWeights
 from bitweight.workloads.quantize.encode import (
     Progress,
@@ -33,7 +33,6 @@ from bitweight.workloads.quantize.encode import (
 
 _GROUP_RATIOS = tuple(1.02 - i / 20 * 0.22 for i in range(1, 21))
 _ROW_RATIOS = tuple(1.02 - i / 80 * 0.82 for i in range(1, 81))
-_CODE_MAX, _WEIGHT_MAX = 15, 127
 _OUTPUTS_AT_ONCE = 64
 
 Reals = NDArray[np.float32]
@@ -69,7 +68,7 @@ def encode_dual_grained(
     """
     values = check_weights(w)
     x = None if activations is None else _check_activations(activations, len(values))
-    fp16_scales(np.abs(values).max(axis=0) * (_ROW_RATIOS[0] / _WEIGHT_MAX))
+    fp16_scales(np.abs(values).max(axis=0) * (_ROW_RATIOS[0] / WEIGHT_MAX))
     n = values.shape[1]
     parts = []
     for start in range(0, n, _OUTPUTS_AT_ONCE):
@@ -119,11 +118,11 @@ def _fit_group(w: Reals, x: NDArray[np.float64] | None) -> tuple[Reals, Reals]:
     best = np.full(w.shape[1], np.inf)
     kept_scale, kept_z = np.zeros_like(greatest), np.zeros_like(greatest)
     for ratio in np.array(_GROUP_RATIOS, np.float32):
-        scale = (greatest * ratio - least * ratio) / np.float32(_CODE_MAX)
+        scale = (greatest * ratio - least * ratio) / np.float32(CODE_MAX)
         divisor = np.where(scale > 0, scale, np.float32(1))
         z = np.rint(-least * ratio / divisor)
         clipped = np.clip(w, least * ratio, greatest * ratio)
-        codes = np.clip(np.rint(clipped / divisor) + z, 0, _CODE_MAX)
+        codes = np.clip(np.rint(clipped / divisor) + z, 0, CODE_MAX)
         error = _squared_error(w, scale * (codes - z), x)
         is_better = error < best
         best = np.where(is_better, error, best)
@@ -138,7 +137,7 @@ def _fit_row(w: Reals, scale: Reals, z: Reals, x: NDArray[np.float64] | None, gr
     best = np.full(w.shape[1], np.inf)
     kept: Reals = np.zeros_like(greatest)
     for ratio in np.array(_ROW_RATIOS, np.float32):
-        s1: Reals = greatest * ratio / np.float32(_WEIGHT_MAX)
+        s1: Reals = greatest * ratio / np.float32(WEIGHT_MAX)
         coded = _code(w, scale, z, s1, group)
         steps, points = _per_weight(coded.s2 * s1, group, len(w)), _per_weight(z, group, len(w))
         error = _squared_error(w, steps * (coded.codes - points), x)
@@ -151,11 +150,11 @@ def _fit_row(w: Reals, scale: Reals, z: Reals, x: NDArray[np.float64] | None, gr
 def _code(w: Reals, scale: Reals, z: Reals, s1: Reals, group: int) -> _Coded:
     """Choose S2 and the codes under s1; where s1 is 0 every weight is 0."""
     divisor = np.where(s1 > 0, s1, np.float32(1))
-    s2 = np.clip(np.rint(np.where(s1 > 0, scale, 0) / divisor), 1, _WEIGHT_MAX)
-    reach = np.floor(_WEIGHT_MAX / s2)
-    low, high = np.maximum(z - reach, 0), np.minimum(z + reach, _CODE_MAX)
+    s2 = np.clip(np.rint(np.where(s1 > 0, scale, 0) / divisor), 1, WEIGHT_MAX)
+    reach = np.floor(WEIGHT_MAX / s2)
+    low, high = np.maximum(z - reach, 0), np.minimum(z + reach, CODE_MAX)
     steps, points = _per_weight(s2 * divisor, group, len(w)), _per_weight(z, group, len(w))
-    clipped = np.clip(w, -_WEIGHT_MAX * s1, _WEIGHT_MAX * s1)
+    clipped = np.clip(w, -WEIGHT_MAX * s1, WEIGHT_MAX * s1)
     codes = np.clip(
         np.rint(clipped / steps) + points,
         _per_weight(low, group, len(w)),
