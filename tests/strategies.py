@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bitweight.sim import DESIGNS, PES
+from bitweight.sim import ENGINES, PES
 from bitweight.sim.compressor import InputBit
 from bitweight.sim.recoding import RECODINGS
 from bitweight.workloads.formats import INT4, INT8, INT16, UINT8, IntFormat
@@ -105,7 +105,7 @@ def engine_specs(draw: st.DrawFn, name: str, *, max_side: int = 3, max_width: in
         max_side: Most rows and columns.
         max_width: Widest operand.
     """
-    spec = draw(switched(DESIGNS[name].small))
+    spec = draw(switched(ENGINES[name].small))
     sides = [
         side
         for side in ("rows", "cols")

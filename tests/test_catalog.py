@@ -15,7 +15,7 @@ from oracle import product, wrapped_product
 from strategies import engine_runs
 
 from bitweight.rtl import component
-from bitweight.sim import DESIGNS, PES, beats, cycles, design, run, simulate
+from bitweight.sim import DATAPATHS, DESIGNS, ENGINES, PES, beats, cycles, design, run, simulate
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.pe import CarrySaveMacSpec, MacSpec
 from bitweight.sim.spec import EngineSpec
@@ -24,7 +24,7 @@ from bitweight.workloads.formats import INT4, INT8, INT16, UINT8
 DESIGNS_PAGE = Path(__file__).parents[1] / "docs" / "designs.md"
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", ENGINES)
 @settings(max_examples=max(10, settings.default.max_examples // 4))
 @given(data=st.data())
 def test_every_engine_has_a_model_whose_parts_agree(name: str, data: st.DataObject) -> None:
@@ -83,8 +83,9 @@ def test_every_pe_runs_in_lockstep_with_its_rtl(name: str) -> None:
 def test_entries_are_named_after_their_specs_at_int8() -> None:
     assert [spec.name for spec in DESIGNS.values()] == list(DESIGNS)
     assert [spec.name for spec in PES.values()] == list(PES)
-    for pe in [*PES.values(), *(spec.pe for spec in DESIGNS.values())]:
+    for pe in [*PES.values(), *(spec.pe for spec in ENGINES.values())]:
         assert (pe.a, pe.b, pe.acc_width) == (INT8, INT8, 32)
+    assert {*ENGINES, *DATAPATHS} == {*DESIGNS}
 
 
 def test_the_catalog_cannot_be_written() -> None:
@@ -95,7 +96,7 @@ def test_the_catalog_cannot_be_written() -> None:
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_small_keeps_everything_but_the_size(name: str) -> None:
-    spec = DESIGNS[name]
+    spec: Any = DESIGNS[name]
     assert spec.small.name == spec.name
     assert spec.small.pe == spec.pe
     assert spec.small.peak_macs < spec.peak_macs

@@ -4,6 +4,7 @@ import re
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,5 +74,9 @@ def test_weight_stationary_cycles_are_as_the_page_says(
 def test_every_field_of_a_design_is_described(name: str) -> None:
     text = (ROOT / "docs" / "designs.md").read_text()
     named = set(re.findall(r"`([a-z_.]+)`", text))
-    assert {field.name for field in fields(DESIGNS[name])} - {"pe"} <= named
-    assert {f"pe.{field.name}" for field in fields(DESIGNS[name].pe)} <= named
+    spec: Any = DESIGNS[name]
+    assert {field.name for field in fields(spec)} - {"pe"} <= named
+    assert {f"pe.{field.name}" for field in fields(spec.pe)} - {"pe.format"} <= named
+    form = getattr(spec.pe, "format", None)
+    parameters = fields(form) if form is not None else ()
+    assert {f"pe.format.{field.name}" for field in parameters} <= named

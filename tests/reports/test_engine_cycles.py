@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 
 from bitweight.reports.engine_cycles import gemms, page
-from bitweight.sim import DESIGNS, design
+from bitweight.sim import ENGINES, design
 
 PAGE = Path(__file__).parents[2] / "docs" / "cycles.md"
 
 
 @pytest.mark.slow
 def test_the_page_in_the_docs_is_what_the_models_say() -> None:
-    assert page(DESIGNS.values()) == PAGE.read_text()
+    assert page(ENGINES.values()) == PAGE.read_text()
 
 
 def test_a_row_has_cycles_and_utilisation_of_four_gemms() -> None:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bitweight.sim import DESIGNS, Activity, PortBeats, beats, cycles, run, simulate
+from bitweight.sim import ENGINES, Activity, PortBeats, beats, cycles, run, simulate
 from bitweight.sim.spec import EngineSpec
 
 A = np.arange(-6, 6).reshape(3, 4)
 B = np.arange(-10, 10).reshape(4, 5)
 
-EVERY = [pytest.param(spec.small, id=name) for name, spec in DESIGNS.items()]
+EVERY = [pytest.param(spec.small, id=name) for name, spec in ENGINES.items()]
 
 
 @pytest.mark.parametrize("function", [simulate, run])
@@ -71,9 +71,9 @@ def test_what_is_no_engine_is_refused_by_its_type(call: Any) -> None:
         call()
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", ENGINES)
 def test_outputs_wrap_and_are_counted(name: str) -> None:
-    spec: Any = DESIGNS[name].small
+    spec: Any = ENGINES[name].small
     narrow = replace(spec, pe=replace(spec.pe, acc_width=16))
     a, b = np.repeat([[127], [1], [-128]], 3, axis=1), np.repeat([[127, 1]], 3, axis=0)
     result = simulate(narrow, a, b)
@@ -83,7 +83,7 @@ def test_outputs_wrap_and_are_counted(name: str) -> None:
 
 
 def test_an_overflow_shows_in_the_result() -> None:
-    spec = DESIGNS["systolic_os/mac"]
+    spec = ENGINES["systolic_os/mac"]
     a, b = np.full((1, 2**18), -128, np.int8), np.full((2**18, 1), -128, np.int8)
     result = simulate(spec, a, b)
     # 2**14 * 2**18 is 2**32, which 32 bits show as 0.

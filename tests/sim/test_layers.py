@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bitweight.sim import DESIGNS, cycles, layers
+from bitweight.sim import ENGINES, cycles, layers
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.layers import Binding, Golden
 from bitweight.sim.pe import CarrySaveMacSpec, MacSpec
@@ -18,7 +18,7 @@ from bitweight.workloads import Gemm, Layer
 from bitweight.workloads.formats import INT4, INT8, UINT8
 from bitweight.workloads.operands import Distribution
 
-EVERY = [pytest.param(spec.small, id=name) for name, spec in DESIGNS.items()]
+EVERY = [pytest.param(spec.small, id=name) for name, spec in ENGINES.items()]
 
 OS = SystolicOsSpec(pe=MacSpec(), rows=4, cols=2)
 

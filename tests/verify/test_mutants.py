@@ -10,7 +10,7 @@ import pytest
 
 from bitweight.rtl import emit
 from bitweight.rtl.build import module_name
-from bitweight.sim import DESIGNS, design
+from bitweight.sim import ENGINES, design
 from bitweight.verify import Work, check_engine
 
 pytestmark = pytest.mark.slow
@@ -135,7 +135,7 @@ MUTANTS = [
 
 def small_engine(name: str) -> Any:
     if name not in {MAC, CARRY_SAVE, OVERLAPPED}:
-        return DESIGNS[name].small
+        return ENGINES[name].small
     overlap = "true" if name == OVERLAPPED else "false"
     entry = MAC if name == OVERLAPPED else name
     return design(entry, ("rows=3", "cols=2", f"overlap_drain={overlap}"))

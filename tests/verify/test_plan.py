@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitweight.sim import DESIGNS, design, simulate
+from bitweight.sim import ENGINES, design, simulate
 from bitweight.sim.spec import EngineSpec
 from bitweight.verify.plan import Check, plan_checks
 from bitweight.workloads import Trace
 
-EVERY = [pytest.param(spec, id=name) for name, spec in DESIGNS.items()]
+EVERY = [pytest.param(spec, id=name) for name, spec in ENGINES.items()]
 
 FORMAT_PAIRS = {
     ("int8", "int8"),
@@ -69,9 +69,9 @@ def test_sizes_are_the_smallest_ragged_and_of_one_k(spec: EngineSpec) -> None:
     assert (1, 1, 1) in shapes
 
 
-@pytest.mark.parametrize("name", [name for name in DESIGNS if name.startswith("systolic_os/")])
+@pytest.mark.parametrize("name", [name for name in ENGINES if name.startswith("systolic_os/")])
 def test_systolic_sizes_are_ragged_against_the_array(name: str) -> None:
-    for check in plan_checks(DESIGNS[name]):
+    for check in plan_checks(ENGINES[name]):
         spec: Any = check.spec
         shapes = [(work.a.shape[0], work.b.shape[1]) for work in check.works]
         assert any(m > spec.rows and m % spec.rows for m, _ in shapes)
@@ -100,7 +100,7 @@ def test_every_work_fits_the_engine_that_plays_it(spec: EngineSpec) -> None:
 
 
 def test_the_same_seed_plans_the_same_and_another_another() -> None:
-    spec = DESIGNS["systolic_os/mac"]
+    spec = ENGINES["systolic_os/mac"]
 
     def drawn(seed: int) -> list[bytes]:
         return [work.a.tobytes() for check in plan_checks(spec, seed=seed) for work in check.works]
