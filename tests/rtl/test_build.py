@@ -16,7 +16,7 @@ from amaranth.hdl import Fragment
 from bitweight.rtl import component, emit
 from bitweight.rtl.build import MemoryBlock, Part, memories, module_name
 from bitweight.rtl.pe import Mac
-from bitweight.sim import DESIGNS
+from bitweight.sim import DESIGNS, beats
 from bitweight.sim.pe import MacSpec
 from bitweight.verify.toolchain import tool_environment
 
@@ -97,7 +97,8 @@ def test_names_are_plain(name: str, spec: Any) -> None:
     header = re.search(rf"^module {module_name(name)} ?\((.*?)\);", text, re.MULTILINE | re.DOTALL)
     assert header is not None
     ports = {port.strip() for port in header[1].split(",")}
-    streams = {f"{port}__{part}" for port in ("cmd", "a", "b", "c") for part in STREAM}
+    ports_of_beats = beats(spec, m=1, n=8, k=getattr(spec.pe, "k_multiple", 1))
+    streams = {f"{port}__{part}" for port in ("cmd", *ports_of_beats) for part in STREAM}
     assert ports == streams | {"clk", "rst"}
 
 

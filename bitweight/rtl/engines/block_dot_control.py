@@ -99,24 +99,19 @@ class BlockDotControl(wiring.Component):
     def _walk(self, m: Module, k_left: Signal, is_walk_end: Signal) -> None:
         """Count the beats of a chunk and the chunks of a group; say what the next beat is."""
         walk, group = self.spec.pe.walk, self.spec.pe.group
-        chunk_beats = len(walk.lanes)
-        beat_in_chunk = Signal(range(chunk_beats))
-        is_chunk_end = (beat_in_chunk == chunk_beats - 1) | self.tail
+        is_chunk_end = Signal()
         is_group_end: Value = Value.cast(0)
+        at_last_beat = _counts(m, "beat_in_chunk", len(walk.lanes), self.beat, is_chunk_end)
+        m.d.comb += is_chunk_end.eq(at_last_beat | self.tail)
         m.d.comb += self.tail.eq((k_left < walk.chunk) if walk.tail else 0)
         step = Mux(self.tail, walk.tail, walk.chunk) if walk.tail else walk.chunk
         m.d.comb += is_walk_end.eq(is_chunk_end & (k_left <= step))
-        with m.If(self.beat):
-            m.d.sync += beat_in_chunk.eq(Mux(is_chunk_end, 0, beat_in_chunk + 1))
         with m.If(self.beat & is_chunk_end & ~is_walk_end):
             m.d.sync += k_left.eq(k_left - step)
-        if group is not None and group > walk.chunk:
-            chunk_in_group = Signal(range(group // walk.chunk))
-            is_group_end = chunk_in_group == group // walk.chunk - 1
-            with m.If(self.beat & is_chunk_end):
-                m.d.sync += chunk_in_group.eq(Mux(self.last, 0, chunk_in_group + 1))
-        elif group is not None:
-            is_group_end = Value.cast(1)
+        if group is not None:
+            chunks = group // walk.chunk
+            advance = self.beat & is_chunk_end
+            is_group_end = _counts(m, "chunk_in_group", chunks, advance, self.last)
         m.d.comb += self.last.eq(is_walk_end | (is_chunk_end & is_group_end))
         is_first = Signal(init=1)
         with m.If(self.beat):
@@ -129,7 +124,18 @@ class BlockDotControl(wiring.Component):
         served = self.spec.pe.side_beats
         if served == 0:
             return
-        at = Signal(range(served), name="beat_of_side")
+        is_served, needs_side = Signal(), Signal(init=1)
+        is_last = _counts(m, "beat_of_side", served, self.beat, is_served)
+        m.d.comb += [is_served.eq(is_last | is_walk_end), self.needs_side.eq(needs_side)]
         with m.If(self.beat):
-            m.d.sync += at.eq(Mux(is_walk_end | (at == served - 1), 0, at + 1))
-        m.d.comb += self.needs_side.eq(at == 0)
+            m.d.sync += needs_side.eq(is_served)
+
+
+def _counts(m: Module, name: str, count: int, advance: Value, restart: Value) -> Value:
+    """Count ``advance`` up to ``count``, from 0 again with ``restart``; tell when at the last."""
+    if count == 1:
+        return Value.cast(1)
+    at = Signal(range(count), name=name)
+    with m.If(advance):
+        m.d.sync += at.eq(Mux(restart, 0, at + 1))
+    return at == count - 1
