@@ -8,6 +8,7 @@ from bitweight.workloads.formats.dual_grained import DualGrained
 from bitweight.workloads.formats.i2_s import I2S
 from bitweight.workloads.formats.integer import INT4
 from bitweight.workloads.formats.scaled_integer import ScaledInteger
+from bitweight.workloads.formats.seedlm import SEEDLM3, SEEDLM4
 from bitweight.workloads.formats.shift_add import ShiftAdd
 from bitweight.workloads.formats.tl1 import Tl1
 from bitweight.workloads.formats.tl2 import Tl2
@@ -16,6 +17,8 @@ from bitweight.workloads.formats.value_table import NF2, NF3, ValueTable
 from bitweight.workloads.packed_weights import WeightFormat
 
 _FORMATS: tuple[WeightFormat, ...] = (
+    SEEDLM4,
+    SEEDLM3,
     *(Bcq(bits=bits) for bits in (1, 2, 3, 4)),
     *(ShiftAdd(bits=bits) for bits in (2, 3, 4)),
     I2S(),
