@@ -10,6 +10,9 @@ from typing import cast
 
 from bitweight.sim.datapath import DatapathSpec
 from bitweight.sim.datapaths.dual_grained import DualGrainedSpec
+from bitweight.sim.datapaths.i2_s import I2SSpec
+from bitweight.sim.datapaths.tl1 import Tl1Spec
+from bitweight.sim.datapaths.tl2 import Tl2Spec
 from bitweight.sim.datapaths.trit_planes import TritPlanesSpec
 from bitweight.sim.datapaths.value_table import ValueTableSpec
 from bitweight.sim.engines.adder_tree import AdderTreeSpec
@@ -56,6 +59,9 @@ _DATAPATHS: tuple[DatapathSpec, ...] = (
     ValueTableSpec(),
     ValueTableSpec(format=ValueTable(table=NF3)),
     DualGrainedSpec(),
+    I2SSpec(),
+    Tl1Spec(),
+    Tl2Spec(),
     TritPlanesSpec(format=TritPlanes()),
     TritPlanesSpec(format=TritNine()),
 )

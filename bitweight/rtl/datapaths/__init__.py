@@ -2,6 +2,9 @@
 
 from bitweight.rtl.datapaths.dot_product import DotCell, PlainRow
 from bitweight.rtl.datapaths.dual_grained import DualGrainedColumn, FactoredCell
+from bitweight.rtl.datapaths.i2_s import I2SCell, I2SColumn, I2SRow
+from bitweight.rtl.datapaths.tl1 import Tl1Cell, Tl1Column, Tl1Row
+from bitweight.rtl.datapaths.tl2 import Tl2Cell, Tl2Column, Tl2Row
 from bitweight.rtl.datapaths.trit_planes import TritPlanesCell, TritPlanesColumn, TritPlanesRow
 from bitweight.rtl.datapaths.value_table import ValueTableColumn
 
@@ -9,7 +12,16 @@ __all__ = [
     "DotCell",
     "DualGrainedColumn",
     "FactoredCell",
+    "I2SCell",
+    "I2SColumn",
+    "I2SRow",
     "PlainRow",
+    "Tl1Cell",
+    "Tl1Column",
+    "Tl1Row",
+    "Tl2Cell",
+    "Tl2Column",
+    "Tl2Row",
     "TritPlanesCell",
     "TritPlanesColumn",
     "TritPlanesRow",

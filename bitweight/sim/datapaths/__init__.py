@@ -1,7 +1,17 @@
 """Datapaths of packed weight formats, one file each; ``sim.engines.block_dot`` runs them."""
 
 from bitweight.sim.datapaths.dual_grained import DualGrainedSpec
+from bitweight.sim.datapaths.i2_s import I2SSpec
+from bitweight.sim.datapaths.tl1 import Tl1Spec
+from bitweight.sim.datapaths.tl2 import Tl2Spec
 from bitweight.sim.datapaths.trit_planes import TritPlanesSpec
 from bitweight.sim.datapaths.value_table import ValueTableSpec
 
-__all__ = ["DualGrainedSpec", "TritPlanesSpec", "ValueTableSpec"]
+__all__ = [
+    "DualGrainedSpec",
+    "I2SSpec",
+    "Tl1Spec",
+    "Tl2Spec",
+    "TritPlanesSpec",
+    "ValueTableSpec",
+]

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 from bitweight.sim.datapath import Operations, Walk
 from bitweight.workloads.formats import SYMMETRIC_INT8, IntFormat
-from bitweight.workloads.packed_weights import PackedWeights, WeightFormat
+from bitweight.workloads.formats.i2_s import I2S
+from bitweight.workloads.formats.tl1 import Tl1
+from bitweight.workloads.formats.tl2 import Tl2
+from bitweight.workloads.packed_weights import PackedWeights
 
 _LONGEST_K = 1 << 16
 
@@ -94,11 +97,12 @@ def weights_of(walk: Walk, k: int, by_lane: NDArray[np.int8]) -> NDArray[np.int8
     return weights[:k]
 
 
-def draw_ternary(form: WeightFormat, rng: np.random.Generator, *, k: int, n: int) -> PackedWeights:
+def draw_ternary(
+    form: I2S | Tl1 | Tl2, rng: np.random.Generator, *, k: int, n: int
+) -> PackedWeights:
     """Draw weights and a scale; a quarter of the outputs is all 1 or all -1."""
     trits = rng.integers(-1, 2, (k, n))
     constant = rng.random(n) < 0.25
     trits[:, constant] = rng.choice([-1, 1], n)[constant]
     scale = rng.uniform(0, 0.1, 1).astype(np.float32)
-    packed: PackedWeights = form.pack(trits, scale)  # type: ignore[attr-defined]
-    return packed
+    return form.pack(trits, scale)

@@ -1,0 +1,131 @@
+"""RTL of the TL2 datapath: a table per triple and row, signs counted per column, a mux per cell.
+
+Model: ``sim.datapaths.tl2``.
+"""
+
+from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.data import ArrayLayout, StructLayout
+
+from bitweight.rtl.datapath import (
+    cell,
+    cell_ports,
+    column_part,
+    column_ports,
+    row_part,
+    row_ports,
+)
+from bitweight.rtl.datapaths.ternary import accumulate, table_entry, ternary_sum
+from bitweight.rtl.wires import signed_sum
+from bitweight.sim.datapaths.tl2 import INDEX_BITS, PAIR_OFFSET, STORED, TRIPLES, Tl2Spec
+
+_COLUMN_SHAPE = StructLayout(
+    {
+        **{f"index_{triple}": 4 for triple in range(TRIPLES)},
+        **{f"sign_{triple}": 1 for triple in range(TRIPLES)},
+        "count": range(TRIPLES + 1),
+    }
+)
+
+
+class Tl2Row(wiring.Component):
+    """Tables of a beat.
+
+    Ports:
+        x: Activations of a beat.
+        out: Stored entries, triple by triple.
+    """
+
+    def __init__(self, spec: Tl2Spec) -> None:
+        super().__init__(row_ports(spec, _row_shape(spec)))
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the row part."""
+        m = Module()
+        for at in range(len(self.out)):
+            triple, entry = divmod(at, len(STORED))
+            total = ternary_sum(STORED[entry], [self.x[3 * triple + i] for i in range(3)])
+            held = Signal(self.out[at].shape(), reset_less=True, name=f"entry_{triple}_{entry}")
+            m.d.sync += held.eq(total)
+            m.d.comb += self.out[at].eq(held)
+        return m
+
+
+class Tl2Column(wiring.Component):
+    """Indices and signs of a beat, those of the tail's pairs made from their TL1 indices.
+
+    Ports:
+        units: One unit: a nibble per triple, then a sign per triple.
+        tail: The nibbles are TL1 indices.
+        out: Index of every triple, sign of every triple, and how many are negative.
+    """
+
+    def __init__(self, spec: Tl2Spec) -> None:
+        super().__init__(column_ports(spec, _COLUMN_SHAPE))
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the column part."""
+        m = Module()
+        held = Signal(_COLUMN_SHAPE, reset_less=True)
+        signs: list[Value] = []
+        for at in range(TRIPLES):
+            nibble = self.units[0].word_select(at, 4)
+            is_negative = nibble < PAIR_OFFSET
+            magnitude = Mux(is_negative, PAIR_OFFSET - nibble, nibble - PAIR_OFFSET)
+            signs.append(Mux(self.tail, is_negative, self.units[0][INDEX_BITS + at]))
+            m.d.sync += [
+                held[f"index_{at}"].eq(Mux(self.tail, magnitude, nibble)),
+                held[f"sign_{at}"].eq(signs[at]),
+            ]
+        m.d.sync += held.count.eq(signed_sum(signs))
+        m.d.comb += self.out.eq(held)
+        return m
+
+
+class Tl2Cell(wiring.Component):
+    """Looks up a sum per triple, inverts the negative ones, and accumulates them and their count.
+
+    Ports:
+        row, column: From the parts.
+        first: Start a new sum with this beat.
+        acc: The sum.
+    """
+
+    def __init__(self, spec: Tl2Spec) -> None:
+        self.spec = spec
+        super().__init__(cell_ports(spec, row=_row_shape(spec), column=_COLUMN_SHAPE))
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the cell."""
+        m = Module()
+        size = len(STORED)
+        terms: list[Value] = []
+        for triple in range(TRIPLES):
+            table: list[Value] = [self.row[triple * size + entry] for entry in range(size)]
+            table.insert(0, Const(0, table[0].shape()))
+            entry = table_entry(table, self.column[f"index_{triple}"])
+            sign = self.column[f"sign_{triple}"].replicate(self.spec.entry_width)
+            terms.append((entry.as_unsigned() ^ sign).as_signed())
+        m.d.comb += self.acc[0].eq(
+            accumulate(m, self.spec, [*terms, self.column.count], self.first)
+        )
+        return m
+
+
+def _row_shape(spec: Tl2Spec) -> ArrayLayout:
+    return ArrayLayout(Shape(spec.entry_width, True), TRIPLES * len(STORED))
+
+
+@row_part.register
+def _(spec: Tl2Spec) -> Tl2Row:
+    return Tl2Row(spec)
+
+
+@column_part.register
+def _(spec: Tl2Spec) -> Tl2Column:
+    return Tl2Column(spec)
+
+
+@cell.register
+def _(spec: Tl2Spec) -> Tl2Cell:
+    return Tl2Cell(spec)
