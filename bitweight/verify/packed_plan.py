@@ -15,13 +15,13 @@ from bitweight.sim.datapath import draw
 from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.verify.engine_check import Work
 from bitweight.verify.plan import Check, plan_checks, switches
-from bitweight.workloads.formats import INT4, INT16, UINT8
+from bitweight.workloads.formats import INT4, INT8, INT16, UINT8
 from bitweight.workloads.quantize import encode
 from bitweight.workloads.trace import Trace
 
 _DRAWN_GEMMS = 6
 _MAX_DRAWN_SIZE = 8
-_OTHER_ACTIVATIONS = (INT4, INT16, UINT8)
+_ACTIVATIONS = (INT4, INT8, INT16, UINT8)
 _CHUNKS = 3
 
 
@@ -42,7 +42,9 @@ def _variants(spec: BlockDotSpec) -> Iterator[tuple[str, BlockDotSpec]]:
     yield "small", spec
     for setting, turned in switches(pe):
         yield f"small pe.{setting}", replace(spec, pe=turned)
-    for form in _OTHER_ACTIVATIONS:
+    for form in _ACTIVATIONS:
+        if form == pe.a:
+            continue
         try:
             yield f"small pe.a={form}", replace(spec, pe=replace(pe, a=form))
         except ValueError:
