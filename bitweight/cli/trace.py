@@ -1,13 +1,14 @@
 """``bitweight trace``: make, describe and check trace files."""
 
 import hashlib
+from functools import singledispatch
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bitweight.cli.output import fail, print_json, print_table, progress
-from bitweight.workloads import Granularity, Layer, Trace, example_path
+from bitweight.workloads import AnyLayer, Granularity, Layer, PackedLayer, Trace, example_path
 from bitweight.workloads.capture import Capture, Selection, capture
 from bitweight.workloads.example import EXAMPLE, EXAMPLE_SHA256
 from bitweight.workloads.quantize import W8A8
@@ -100,7 +101,7 @@ def _about(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _describe(layer: Layer) -> dict[str, Any]:
+def _describe(layer: AnyLayer) -> dict[str, Any]:
     return {
         "layer": layer.name,
         "m": layer.m,
@@ -108,6 +109,18 @@ def _describe(layer: Layer) -> dict[str, Any]:
         "k": layer.k,
         "x": str(layer.x_format),
         "x_scale": str(layer.x_granularity),
+        **_describe_weights(layer),
+    }
+
+
+@singledispatch
+def _describe_weights(layer: Any) -> dict[str, Any]:
+    raise TypeError(f"No trace holds a {type(layer).__name__}")
+
+
+@_describe_weights.register
+def _(layer: Layer) -> dict[str, Any]:
+    return {
         "w": str(layer.w_format),
         "w_scale": str(layer.w_granularity),
         "group": layer.group,
@@ -115,7 +128,13 @@ def _describe(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _verdict(layer: Layer) -> dict[str, Any]:
+@_describe_weights.register
+def _(layer: PackedLayer) -> dict[str, Any]:
+    group = getattr(layer.format, "group", None)
+    return {"w": layer.format.name, "w_scale": "packed", "group": group, "golden": "absent"}
+
+
+def _verdict(layer: AnyLayer) -> dict[str, Any]:
     wrong = layer.wrong_golden()
     golden = "absent" if wrong is None else "differs" if wrong else "equal"
     return {"layer": layer.name, "codes": "in range", "golden": golden, "wrong": wrong or 0}

@@ -66,7 +66,7 @@ def table() -> str:
         "| layer | rows | bound | OPT3, OPT4C | OPT4E | `column/dealt` |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
-    for layer in Trace.example().layers:
+    for layer in Trace.example().integer_layers:
         x = layer.x
         cases = (
             (f"all {len(x)}", x),

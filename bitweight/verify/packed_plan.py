@@ -73,7 +73,7 @@ def _ragged_k(spec: BlockDotSpec) -> int:
 
 def _real_tile(spec: BlockDotSpec) -> Iterator[Work]:
     """Yield a tile of the shipped example's first layer, its weights encoded."""
-    layer = Trace.example().layers[0]
+    layer = Trace.example().integer_layers[0]
     columns = slice(0, min(spec.columns + 1, layer.n))
     k = layer.k // spec.pe.k_multiple * spec.pe.k_multiple
     x = layer.x_slice(slice(0, min(spec.rows + 1, layer.m)), slice(0, k))

@@ -145,7 +145,7 @@ def _tile(spec: EngineSpec) -> tuple[int, int]:
 
 def _real_tile(spec: EngineSpec, tile_m: int, tile_n: int) -> Iterator[Work]:
     """Yield one tile of the shipped example's first layer, if its codes fit the formats."""
-    layer = Trace.example().layers[0]
+    layer = Trace.example().integer_layers[0]
     x: NDArray[Any] = layer.x_slice(slice(0, min(tile_m, layer.m)))
     w: NDArray[Any] = layer.w_slice(slice(None), slice(0, min(tile_n, layer.n)))
     if spec.pe.a.admits(x) and spec.pe.b.admits(w):

@@ -4,15 +4,23 @@ Slow (no BLAS) and obviously right: 64-bit integers hold every sum of 16-bit pro
 2**31 terms. No engine model and no kernel of ours is involved.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 def groups_along(k: int, group: int | None) -> int:
     """Return how many groups of length ``group`` cover ``k``; the last may be shorter."""
     return 1 if group is None else -(-k // group)
+
+
+def per_weight(values: NDArray[_Value], group: int | None, k: int) -> NDArray[_Value]:
+    """Return one value for each weight, shape (k, n), of one for each group, shape (n, groups)."""
+    # By index, not by repeating: a group may be longer than any memory.
+    return np.take(values, np.arange(k) // (group or k), axis=1).T
 
 
 def exact_product(

@@ -25,6 +25,10 @@ class JsonFields:
         self._left: dict[str, object] = dict(value)
         self.where = where
 
+    def __contains__(self, key: str) -> bool:
+        """Tell whether ``key`` is there and not taken yet."""
+        return key in self._left
+
     def take(self, key: str, kind: type[_T]) -> _T:
         """Return the value of ``key``.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bitweight.workloads.json_fields import JsonFields
 from bitweight.workloads.layer import Layer
+from bitweight.workloads.packed_layer import AnyLayer
 from bitweight.workloads.phase import Phase
 from bitweight.workloads.tensors import StoredTensor, Tensor, open_tensors, tensors_to_bytes
 from bitweight.workloads.trace_document import LayerReader, check_layer_name, layer_to_json
@@ -43,7 +44,7 @@ class Trace:
         token_ids: The prompt's tokens; a layer's m is their number in a prefill.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[AnyLayer, ...]
     model: str = ""
     producer: str = ""
     source_sha256: str = ""
@@ -86,7 +87,12 @@ class Trace:
         """Load the shipped example: four layers of SmolLM2-135M on a real text."""
         return cls.load(example_path())
 
-    def layer(self, name: str) -> Layer:
+    @property
+    def integer_layers(self) -> tuple[Layer, ...]:
+        """The layers whose weights are integer codes, not packed; all of the shipped example's."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Layer))
+
+    def layer(self, name: str) -> AnyLayer:
         """Return the layer of that name.
 
         Raises:

@@ -17,16 +17,21 @@ Codes are one per byte (two bytes above 8 bits). ``layout`` says how the file ho
 KM for x, NK or KN for w. Scales and zero points are always held as ``Granularity`` shows them.
 ``granularity`` is ``tensor``, ``token`` (x), ``channel`` (w) or ``group:G``, with G along k the
 layer's ``group``; a group makes ``acc`` (m, n, groups) even where scales are coarser.
-Several layers may name one tensor: it is stored once.
+Several layers may name one tensor: it is stored once. Packed weights are described in
+``packed_document``; such a layer has no ``group``, ``acc`` and ``y``.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial, singledispatch
 from typing import Any
 
 from bitweight.workloads.formats import IntFormat
+from bitweight.workloads.gemm import check_sizes
 from bitweight.workloads.json_fields import JsonFields
 from bitweight.workloads.layer import Layer
 from bitweight.workloads.layer_operand import Granularity, Operand, Rounding
+from bitweight.workloads.packed_document import packed_to_json, read_packed
+from bitweight.workloads.packed_layer import AnyLayer, PackedLayer
 from bitweight.workloads.tensors import StoredTensor, Tensor
 
 _OPS = ("linear", "matmul")
@@ -36,42 +41,69 @@ _ENCODINGS = {True: "twos_complement", False: "unsigned"}
 TensorNamer = Callable[[str, Tensor], str]
 
 
-def layer_to_json(layer: Layer, name_tensor: TensorNamer) -> dict[str, Any]:
+@singledispatch
+def layer_to_json(layer: Any, name_tensor: TensorNamer) -> dict[str, Any]:
     """Describe a layer; ``name_tensor(wish, tensor)`` says under which name a tensor is stored."""
+    raise TypeError(f"No trace holds a {type(layer).__name__}")
 
-    def named(part: str, tensor: Tensor | None) -> str | None:
-        return None if tensor is None else name_tensor(f"{layer.name}.{part}", tensor)
 
-    def side(part: str, operand: Operand, layout: str, granularity: Granularity) -> dict[str, Any]:
-        return {
-            "tensor": named(part, operand.codes),
-            "bits": operand.format.width,
-            "signed": operand.format.signed,
-            "encoding": _ENCODINGS[operand.format.signed],
-            "layout": layout,
-            "granularity": granularity_name(granularity, layer.group),
-            "scale": named(f"{part}_scale", operand.scale),
-            "zero_point": named(f"{part}_zp", operand.zero_point),
-            "minimum": named(f"{part}_min", operand.minimum),
-            "rounding": str(operand.rounding),
-        }
-
+@layer_to_json.register
+def _(layer: Layer, name_tensor: TensorNamer) -> dict[str, Any]:
+    x, w = layer.x_granularity, layer.w_granularity
+    named = partial(_named, layer.name, name_tensor)
     return {
-        "name": layer.name,
-        "op": "linear",
-        "m": layer.m,
-        "n": layer.n,
-        "k": layer.k,
+        **_sizes(layer),
         "group": layer.group,
-        "x": side("x", layer.x_operand, "MK", layer.x_granularity),
-        "w": side("w", layer.w_operand, "KN", layer.w_granularity),
+        "x": _side("MK", layer.x_operand, granularity_name(x, layer.group), partial(named, "x")),
+        "w": _side("KN", layer.w_operand, granularity_name(w, layer.group), partial(named, "w")),
         "acc": {
             "bits": layer.acc_bits,
             "overflow": "wrap",
-            "tensor": named("acc", layer.golden_tensor),
+            "tensor": named("acc", "", layer.golden_tensor),
         },
-        "bias": named("bias", layer.bias),
-        "y": named("y", layer.y),
+        "bias": named("bias", "", layer.bias),
+        "y": named("y", "", layer.y),
+    }
+
+
+@layer_to_json.register
+def _(layer: PackedLayer, name_tensor: TensorNamer) -> dict[str, Any]:
+    named = partial(_named, layer.name, name_tensor)
+    return {
+        **_sizes(layer),
+        "x": _side("MK", layer.x_operand, str(layer.x_granularity), partial(named, "x")),
+        "w": {"packed": packed_to_json(f"{layer.name}.w", layer.w_tensors, name_tensor)},
+        "bias": named("bias", "", layer.bias),
+    }
+
+
+def _named(
+    layer: str, name_tensor: TensorNamer, part: str, suffix: str, tensor: Tensor | None
+) -> str | None:
+    return None if tensor is None else name_tensor(f"{layer}.{part}{suffix}", tensor)
+
+
+def _sizes(layer: AnyLayer) -> dict[str, Any]:
+    return {"name": layer.name, "op": "linear", "m": layer.m, "n": layer.n, "k": layer.k}
+
+
+def _side(
+    layout: str,
+    operand: Operand,
+    granularity: str,
+    named: Callable[[str, Tensor | None], str | None],
+) -> dict[str, Any]:
+    return {
+        "tensor": named("", operand.codes),
+        "bits": operand.format.width,
+        "signed": operand.format.signed,
+        "encoding": _ENCODINGS[operand.format.signed],
+        "layout": layout,
+        "granularity": granularity,
+        "scale": named("_scale", operand.scale),
+        "zero_point": named("_zp", operand.zero_point),
+        "minimum": named("_min", operand.minimum),
+        "rounding": str(operand.rounding),
     }
 
 
@@ -86,7 +118,7 @@ class LayerReader:
         self._tensors = tensors
         self.used: set[str] = set()
 
-    def read(self, value: object, where: str) -> Layer:
+    def read(self, value: object, where: str) -> AnyLayer:
         """Read one entry of ``layers``.
 
         Raises:
@@ -97,9 +129,19 @@ class LayerReader:
         fields.where = f"layer {name}"
         _choice(fields, "op", _OPS)
         sizes = {size: fields.take(size, int) for size in "mnk"}
+        w = JsonFields(fields.take("w", dict), f"{fields.where}.w")
+        read = self._read_packed if "packed" in w else self._read_integer
+        layer = read(name, fields, w, sizes)
+        fields.finish()
+        return layer
+
+    def _read_integer(
+        self, name: str, fields: JsonFields, w_part: JsonFields, sizes: Mapping[str, int]
+    ) -> Layer:
         group = fields.take_optional("group", int)
-        x = self._operand(fields, "x", (sizes["m"], sizes["k"]), group)
-        w = self._operand(fields, "w", (sizes["k"], sizes["n"]), group)
+        x_part = JsonFields(fields.take("x", dict), f"{fields.where}.x")
+        x = self._operand(x_part, "x", (sizes["m"], sizes["k"]), group)
+        w = self._operand(w_part, "w", (sizes["k"], sizes["n"]), group)
         acc = JsonFields(fields.take("acc", dict), f"layer {name}.acc")
         _choice(acc, "overflow", ("wrap",))
         layer = Layer(
@@ -113,13 +155,25 @@ class LayerReader:
             y=self._tensor(fields, "y"),
         )
         acc.finish()
-        fields.finish()
         return layer
 
+    def _read_packed(
+        self, name: str, fields: JsonFields, w_part: JsonFields, sizes: Mapping[str, int]
+    ) -> PackedLayer:
+        check_sizes(**sizes)
+        x_part = JsonFields(fields.take("x", dict), f"{fields.where}.x")
+        packed = JsonFields(w_part.take("packed", dict), f"{w_part.where}.packed")
+        w_part.finish()
+        return PackedLayer(
+            name=name,
+            x_operand=self._operand(x_part, "x", (sizes["m"], sizes["k"]), None),
+            w_tensors=read_packed(packed, f"{name}.w", self._look_up, k=sizes["k"], n=sizes["n"]),
+            bias=self._tensor(fields, "bias"),
+        )
+
     def _operand(
-        self, fields: JsonFields, side: str, shape: tuple[int, int], group: int | None
+        self, part: JsonFields, side: str, shape: tuple[int, int], group: int | None
     ) -> Operand:
-        part = JsonFields(fields.take(side, dict), f"{fields.where}.{side}")
         codes = self._required(part, "tensor")
         layouts = _STORED_AS_READ[side]
         if not layouts[_choice(part, "layout", tuple(layouts))]:
@@ -131,7 +185,7 @@ class LayerReader:
         signed = part.take("signed", bool)
         _choice(part, "encoding", (_ENCODINGS[signed],))
         operand = Operand(
-            name=f"{fields.where.removeprefix('layer ')}.{side}",
+            name=part.where.removeprefix("layer "),
             codes=codes,
             format=IntFormat(width=part.take("bits", int), signed=signed),
             scale=self._tensor(part, "scale"),

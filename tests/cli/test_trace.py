@@ -10,8 +10,10 @@ from tiny_gguf import write_llama
 from typer.testing import CliRunner, Result
 
 from bitweight.cli.trace import app
-from bitweight.workloads import Layer, Trace
+from bitweight.workloads import FORMATS, Layer, Operand, PackedLayer, Trace
 from bitweight.workloads.capture import Capture
+from bitweight.workloads.formats import INT8
+from bitweight.workloads.quantize import encode
 
 X, W = np.ones((2, 3), int), np.ones((3, 4), int)
 
@@ -56,6 +58,27 @@ def test_check_exits_1_if_golden_accumulators_differ(
     done = run("check", str(path))
     assert done.exit_code == code
     assert word in done.stdout
+
+
+def test_packed_layers_are_described_and_checked(tmp_path: Path) -> None:
+    x = Operand.from_arrays("a.x", X, INT8)
+    layer = PackedLayer.from_arrays("a", x, encode(FORMATS["trit_nine"], W.astype(float)))
+    path = tmp_path / "t.safetensors"
+    Trace(layers=(layer,)).save(path)
+    described = json.loads(run("info", str(path), "--json").stdout)["layers"]
+    assert described == [
+        {
+            **{"layer": "a", "m": 2, "n": 4, "k": 3, "x": "int8", "x_scale": "tensor"},
+            **{"w": "trit_nine", "w_scale": "packed", "group": 128, "golden": "absent"},
+        }
+    ]
+    done = run("check", str(path), "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["layers"] == [
+        {"layer": "a", "codes": "in range", "golden": "absent", "wrong": 0}
+    ]
+    path.write_bytes(path.read_bytes().replace(layer.weights.words.tobytes(), b"\x88" * 8))
+    assert isinstance(run("check", str(path)).exception, ValueError)
 
 
 def test_a_bad_file_is_a_value_error_for_the_main_program(tmp_path: Path) -> None:

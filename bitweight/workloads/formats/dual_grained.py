@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.workloads.exact import groups_along
+from bitweight.workloads.exact import groups_along, per_weight
 from bitweight.workloads.packed_weights import ArrayLayout, PackedLayout, PackedWeights
 
 CODE_MAX = 15
@@ -107,7 +107,7 @@ class DualGrained:
     def integers(self, packed: PackedWeights) -> NDArray[np.int64]:
         """Return the integer weights (u4 - z) S2, shape (k, n)."""
         s2, z = (
-            np.repeat(packed.side[name].astype(np.int64), self.group, axis=1)[:, : packed.k].T
+            per_weight(packed.side[name].astype(np.int64), self.group, packed.k)
             for name in ("S2", "z")
         )
         return (self.unpack(packed) - z) * s2

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.workloads.exact import groups_along
+from bitweight.workloads.exact import groups_along, per_weight
 from bitweight.workloads.formats.integer import INT8, IntFormat
 from bitweight.workloads.packed_weights import (
     ArrayLayout,
@@ -89,8 +89,7 @@ class ScaledInteger:
     def dequantise(self, packed: PackedWeights) -> NDArray[np.float64]:
         """Return the real weights, shape (k, n)."""
         scale = packed.scales["scale"].astype(np.float64)
-        per_weight = np.repeat(scale, self.group or packed.k, axis=1)[:, : packed.k].T
-        return self.unpack(packed) * per_weight
+        return self.unpack(packed) * per_weight(scale, self.group, packed.k)
 
     def apply_scales(
         self, partials: NDArray[np.int64], packed: PackedWeights

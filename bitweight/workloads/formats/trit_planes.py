@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.workloads.exact import groups_along
+from bitweight.workloads.exact import groups_along, per_weight
 from bitweight.workloads.packed_weights import (
     ArrayLayout,
     PackedLayout,
@@ -82,7 +82,7 @@ class TritPlanes:
         """Return the real weights, shape (k, n)."""
         total = np.zeros((packed.k, packed.n))
         for trits, name in zip(self.unpack(packed), ("a1", "a2"), strict=True):
-            total += trits * _per_weight(packed.scales[name], self.group, packed.k)
+            total += trits * per_weight(packed.scales[name].astype(float), self.group, packed.k)
         return total
 
     def apply_scales(
@@ -141,7 +141,8 @@ class TritNine:
 
     def dequantise(self, packed: PackedWeights) -> NDArray[np.float64]:
         """Return the real weights, shape (k, n)."""
-        return self.unpack(packed) * _per_weight(packed.scales["scale"], self.group, packed.k)
+        scale = packed.scales["scale"].astype(np.float64)
+        return self.unpack(packed) * per_weight(scale, self.group, packed.k)
 
     def apply_scales(
         self, partials: NDArray[np.int64], packed: PackedWeights
@@ -171,8 +172,3 @@ def _layout(group: int, scales: tuple[str, ...], *, k: int, n: int) -> PackedLay
 def _signed(codes: NDArray[np.int64], width: int) -> NDArray[np.int64]:
     half = 1 << (width - 1)
     return (codes ^ half) - half
-
-
-def _per_weight(scale: NDArray[np.float16], group: int, k: int) -> NDArray[np.float64]:
-    """Return one scale per weight, shape (k, n), of one per group, shape (n, groups)."""
-    return np.repeat(scale.astype(np.float64), group, axis=1)[:, :k].T

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.workloads.exact import groups_along
+from bitweight.workloads.exact import groups_along, per_weight
 from bitweight.workloads.formats.integer import INT8, IntFormat
 from bitweight.workloads.packed_weights import ArrayLayout, PackedLayout, PackedWeights
 
@@ -153,9 +153,8 @@ class ValueTable:
     def dequantise(self, packed: PackedWeights) -> NDArray[np.float64]:
         """Return the real weights, shape (k, n): exact products of the fp16 values."""
         scale = packed.scales["scale"].astype(np.float64)
-        per_weight = np.repeat(scale, self.group, axis=1)[:, : packed.k].T
         weights: NDArray[np.float64] = self.values.astype(np.float64)[self.unpack(packed)]
-        return weights * per_weight
+        return weights * per_weight(scale, self.group, packed.k)
 
     def apply_scales(
         self, partials: NDArray[np.int64], packed: PackedWeights
