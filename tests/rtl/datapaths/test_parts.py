@@ -1,75 +1,27 @@
 """Parts of every datapath in Amaranth's simulator: the model's values, the spec's edges later."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import wiring
-from amaranth.sim import Simulator
+from parts import layout_bits, packed_bits, play
 
 from bitweight.rtl.datapath import cell, column_part, row_part
 from bitweight.sim import DATAPATHS
 from bitweight.sim.datapath import contribute, decode, draw, prepare, side, units
+from bitweight.verify.plan import switches
 
 BEATS = 24
+VARIANTS = {
+    f"{name} {setting}".rstrip(): pe
+    for name, spec in DATAPATHS.items()
+    for setting, pe in [("", spec.pe), *switches(spec.pe)]
+    if pe.interval == 1
+}
 
 
-def play(part: Any, inputs: Sequence[dict[str, int]], output: str, latency: int) -> list[int]:
-    """Apply one input a clock; return the output's bits, ``latency`` edges later."""
-    found = []
-
-    async def bench(context: Any) -> None:
-        for clock in range(len(inputs) + latency):
-            for name, value in inputs[min(clock, len(inputs) - 1)].items():
-                context.set(Value.cast(getattr(part, name)), value)
-            if latency == 0:
-                await context.delay(1e-7)
-            else:
-                await context.tick()
-            if clock >= latency - 1:
-                found.append(context.get(Value.cast(getattr(part, output))))
-
-    class Clocked(wiring.Component):
-        """The part, and a clock even if it has no registers."""
-
-        def __init__(self) -> None:
-            super().__init__({})
-
-        def elaborate(self, platform: object) -> Any:
-            m = Module()
-            m.submodules.part = part
-            m.d.sync += Signal(name="ticking").eq(1)
-            return m
-
-    simulator = Simulator(Clocked())
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
-    return found[: len(inputs)]
-
-
-def packed_bits(values: Sequence[int], width: int) -> int:
-    total = 0
-    for at, value in enumerate(values):
-        total |= (value & ((1 << width) - 1)) << (at * width)
-    return total
-
-
-def layout_bits(port: Any, values: Sequence[int]) -> int:
-    """Pack one value per field of a port's layout, in the order of the fields."""
-    total = 0
-    fields = [field for _key, field in port.shape()]
-    assert len(fields) == len(values), (len(fields), len(values))
-    for field, value in zip(fields, values, strict=True):
-        total |= (value & ((1 << field.width) - 1)) << field.offset
-    return total
-
-
-def beats_of(name: str) -> tuple[Any, list[list[int]], list[list[int]], list[list[int]]]:
+def beats_of(pe: Any) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
     """Return activations, units and side integers of some drawn beats."""
-    pe: Any = DATAPATHS[name].pe
     rng = np.random.default_rng(5)
     k = pe.k_multiple * max(1, BEATS * pe.walk.chunk // len(pe.walk.lanes) // pe.k_multiple)
     packed = draw(pe, rng, k=k, n=1)
@@ -80,12 +32,13 @@ def beats_of(name: str) -> tuple[Any, list[list[int]], list[list[int]], list[lis
         integers[beat // pe.side_beats, 0].tolist() if pe.side_beats else []
         for beat in range(len(words))
     ]
-    return pe, x.tolist(), words.tolist(), beside
+    return x.tolist(), words.tolist(), beside
 
 
-@pytest.mark.parametrize("name", [n for n, d in DATAPATHS.items() if d.pe.interval == 1])
-def test_parts_answer_as_the_model_after_their_latency(name: str) -> None:
-    pe, x, words, beside = beats_of(name)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_parts_answer_as_the_model_after_their_latency(variant: str) -> None:
+    pe = VARIANTS[variant]
+    x, words, beside = beats_of(pe)
     tails = [False, *([True] if pe.walk.tail else [])]
     rows = [prepare(pe, beat) for beat in x]
     row_part_ = row_part(pe)
