@@ -1,21 +1,31 @@
 """RTL of the datapaths, registered with ``rtl.datapath`` by their spec's type."""
 
+from bitweight.rtl.datapaths.bcq import BcqCell, BcqColumn
 from bitweight.rtl.datapaths.dot_product import DotCell, PlainRow
 from bitweight.rtl.datapaths.dual_grained import DualGrainedColumn, FactoredCell
+from bitweight.rtl.datapaths.exponent_add import ExponentAdd
+from bitweight.rtl.datapaths.half_table import HalfTableRow
 from bitweight.rtl.datapaths.i2_s import I2SCell, I2SColumn, I2SRow
+from bitweight.rtl.datapaths.shift_add import ShiftAddCell, ShiftAddColumn
 from bitweight.rtl.datapaths.tl1 import Tl1Cell, Tl1Column, Tl1Row
 from bitweight.rtl.datapaths.tl2 import Tl2Cell, Tl2Column, Tl2Row
 from bitweight.rtl.datapaths.trit_planes import TritPlanesCell, TritPlanesColumn, TritPlanesRow
 from bitweight.rtl.datapaths.value_table import ValueTableColumn
 
 __all__ = [
+    "BcqCell",
+    "BcqColumn",
     "DotCell",
     "DualGrainedColumn",
+    "ExponentAdd",
     "FactoredCell",
+    "HalfTableRow",
     "I2SCell",
     "I2SColumn",
     "I2SRow",
     "PlainRow",
+    "ShiftAddCell",
+    "ShiftAddColumn",
     "Tl1Cell",
     "Tl1Column",
     "Tl1Row",

@@ -1,0 +1,236 @@
+"""Binary codes by look-up: a row builds its tables once, every output reads them once per plane.
+
+A beat holds 8 or more activations of a row, cut into keys of ``mu``. The row part builds a half
+table per key; the signs of an output are the keys, as they lie in memory. A cell reads one entry
+per plane and key and adds the keys' entries to the plane's sum. The sum of the activations, which
+the format's offset scales, is the entry of all plus signs: one more plane, and no look-up.
+
+RTL twin: ``rtl.datapaths.bcq``.
+Source: LUT-GEMM, arXiv 2206.09557, section 3: mu = 8, whole tables in fp16, as modelled in
+``sim.datapaths.bcq_half``; integer entries and half tables here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitweight.sim.datapath import (
+    Operations,
+    Walk,
+    contribute,
+    decode,
+    draw,
+    partials,
+    prepare,
+    units,
+)
+from bitweight.sim.datapaths.half_table import (
+    KeyWidth,
+    check_lanes,
+    half_keys,
+    half_table,
+    read,
+    table_adds,
+)
+from bitweight.sim.datapaths.sign_planes import drawn_signs, sign_units, signs_from_words
+from bitweight.sim.kernels.matmul import matmul
+from bitweight.workloads.exact import groups_along
+from bitweight.workloads.formats import INT8, IntFormat
+from bitweight.workloads.formats.bcq import Bcq
+from bitweight.workloads.packed_weights import PackedWeights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BcqSpec:
+    """Parameters of the look-up datapath of binary codes.
+
+    Attributes:
+        a: Format of the activations.
+        format: The weights.
+        lanes: Activations of a beat: 8, 16 or 32.
+        mu: Activations of a table.
+    """
+
+    a: IntFormat = INT8
+    format: Bcq = field(default_factory=Bcq)
+    lanes: int = 8
+    mu: KeyWidth = KeyWidth.EIGHT
+
+    def __post_init__(self) -> None:
+        """Refuse beats that end inside a word and groups that end inside a beat."""
+        check_lanes(self.name, self.lanes)
+        if self.format.group % self.lanes:
+            raise ValueError(
+                f"Group of {self.name} must be a multiple of {self.lanes}, not {self.format.group}"
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the datapath."""
+        return "bcq"
+
+    @property
+    def family(self) -> str:
+        """Family of the datapath."""
+        return "lookup"
+
+    @property
+    def key(self) -> int:
+        """Activations of a table, as a number."""
+        return int(self.mu)
+
+    @property
+    def keys(self) -> int:
+        """Tables of a beat."""
+        return self.lanes // self.key
+
+    @property
+    def walk(self) -> Walk:
+        """The next ``lanes`` k a beat."""
+        return Walk.straight(self.lanes)
+
+    @property
+    def k_multiple(self) -> int:
+        """Any k will do."""
+        return 1
+
+    @property
+    def max_k(self) -> int:
+        """No limit but the command's: each sum covers a group."""
+        return (1 << 32) - 1
+
+    @property
+    def unit_bits(self) -> int:
+        """The signs of one plane."""
+        return self.lanes
+
+    @property
+    def units(self) -> int:
+        """One unit per sign plane."""
+        return self.format.bits
+
+    @property
+    def side_beats(self) -> int:
+        """No side integers."""
+        return 0
+
+    @property
+    def side_bits(self) -> int:
+        """No side integers."""
+        return 0
+
+    @property
+    def side_units(self) -> int:
+        """No side integers."""
+        return 0
+
+    @property
+    def side_shared(self) -> bool:
+        """No side integers."""
+        return False
+
+    @property
+    def group(self) -> int:
+        """A scale group."""
+        return self.format.group
+
+    @property
+    def planes(self) -> int:
+        """Sums of a group: one per sign plane, and the activations' own for the offset."""
+        return self.format.planes
+
+    @property
+    def acc_width(self) -> int:
+        """Bits that hold every sum of a group."""
+        return (self.group * self.a.max_magnitude).bit_length() + 1
+
+    @property
+    def row_latency(self) -> int:
+        """Edges to the tables: sums of half the activations of a key, then of all."""
+        return 2
+
+    @property
+    def column_latency(self) -> int:
+        """Keys are formed in the clock that they arrive."""
+        return 0
+
+    @property
+    def cell_latency(self) -> int:
+        """Edges from keys to accumulators: the beat's sum, then the accumulation."""
+        return 2
+
+    @property
+    def interval(self) -> int:
+        """A beat a clock."""
+        return 1
+
+    @property
+    def row_operations(self) -> Operations:
+        """The tables."""
+        return Operations(adds=self.keys * table_adds(self.key))
+
+    @property
+    def column_operations(self) -> Operations:
+        """No arithmetic."""
+        return Operations()
+
+    @property
+    def cell_operations(self) -> Operations:
+        """A look-up and an addition per plane and key; the offset's plane reads a fixed entry."""
+        return Operations(lookups=self.format.bits * self.keys, adds=self.planes * self.keys)
+
+
+@units.register
+def _(spec: BcqSpec, packed: PackedWeights) -> NDArray[np.int64]:
+    return sign_units(packed.words, spec.lanes, spec.walk.beats(packed.k))
+
+
+@prepare.register
+def _(spec: BcqSpec, x: Sequence[int]) -> tuple[int, ...]:
+    """Return the half tables, one after the other."""
+    starts = range(0, spec.lanes, spec.key)
+    return tuple(sum_ for at in starts for sum_ in half_table(x[at : at + spec.key]))
+
+
+@decode.register
+def _(
+    spec: BcqSpec, units: Sequence[int], side: Sequence[int], is_tail: bool = False
+) -> tuple[int, ...]:
+    """Return entry and negation of every key, plane by plane."""
+    return tuple(key for unit in units for key in half_keys(unit, spec.lanes, spec.key))
+
+
+@contribute.register
+def _(spec: BcqSpec, row: Sequence[int], column: Sequence[int]) -> tuple[int, ...]:
+    size = len(row) // spec.keys
+    tables = [row[at : at + size] for at in range(0, len(row), size)]
+    planes = [column[at : at + spec.keys] for at in range(0, len(column), spec.keys)]
+    sums = [
+        sum(read(table, key) for table, key in zip(tables, plane, strict=True)) for plane in planes
+    ]
+    return (*sums, sum(table[-1] for table in tables)) if spec.format.offset else tuple(sums)
+
+
+@partials.register
+def _(spec: BcqSpec, x: NDArray[np.integer], packed: PackedWeights) -> NDArray[np.int64]:
+    signs = signs_from_words(packed)
+    groups = groups_along(packed.k, spec.group)
+    sums = np.empty((len(x), packed.n, spec.planes, groups), np.int64)
+    for group, start in enumerate(range(0, packed.k, spec.group)):
+        part = slice(start, start + spec.group)
+        for plane in range(spec.format.bits):
+            sums[:, :, plane, group] = matmul(x[:, part], signs[plane, part])
+        if spec.format.offset:
+            sums[:, :, -1, group] = x[:, part].sum(axis=1, dtype=np.int64)[:, None]
+    return sums
+
+
+@draw.register
+def _(spec: BcqSpec, rng: np.random.Generator, *, k: int, n: int) -> PackedWeights:
+    form = spec.format
+    groups = groups_along(k, form.group)
+    alpha = rng.normal(0, 0.02, (groups, form.bits, n)).astype(np.float16)
+    offset = rng.normal(0, 0.02, (groups, n)).astype(np.float16)
+    return form.pack(drawn_signs(rng, (form.bits, k, n)), alpha, offset if form.offset else None)
