@@ -17,8 +17,22 @@ def _overflow(result: LayerResult) -> int | None:
     return result.overflow if _has_values(result) else None
 
 
+def _packing(result: LayerResult) -> dict[str, object]:
+    if result.format is None:
+        return {}
+    return {"format": result.format.name, "bits_per_weight": result.bits_per_weight}
+
+
 def _total_cycles(results: list[LayerResult]) -> int:
     return sum(result.cycles * result.calls for result in results)
+
+
+_PACKING_COLUMNS: dict[str, Callable[[LayerResult], object]] = {
+    "format": lambda result: "-" if result.format is None else result.format.name,
+    "bits/weight": lambda result: (
+        "-" if result.bits_per_weight is None else f"{result.bits_per_weight:.4g}"
+    ),
+}
 
 
 def print_results_json(name: str, results: list[LayerResult]) -> None:
@@ -37,6 +51,7 @@ def print_results_json(name: str, results: list[LayerResult]) -> None:
             "overflow": _overflow(result),
             "golden": str(result.golden),
             "wrong": result.wrong,
+            **_packing(result),
             "activity": result.activity.as_dict() if _has_values(result) else None,
         }
         for result in results
@@ -50,11 +65,13 @@ def print_results(name: str, results: list[LayerResult]) -> None:
     is_bound = any(
         result.saved_cycles or result.binding is not layers.Binding.X for result in results
     )
+    is_packed = any(result.format is not None for result in results)
     columns: dict[str, Callable[[LayerResult], object]] = {
         "layer": lambda result: result.name,
         "m": lambda result: result.m,
         "n": lambda result: result.n,
         "k": lambda result: result.k,
+        **(_PACKING_COLUMNS if is_packed else {}),
         **({"calls": lambda result: result.calls} if is_repeated else {}),
         **({"binding": lambda result: result.binding} if is_bound else {}),
         **({"saved": lambda result: result.saved_cycles} if is_bound else {}),

@@ -11,9 +11,8 @@ from bitweight.cli.layer_results import print_results, print_results_json
 from bitweight.cli.options import Design, Json, Settings
 from bitweight.cli.output import fail, progress
 from bitweight.cli.workload import DrawnGemm, Job, WorkloadOptions, check_fit, find_jobs, run_job
-from bitweight.sim import LayerResult, layers
-from bitweight.sim.catalog import integer_engine
-from bitweight.sim.spec import EngineSpec
+from bitweight.sim import LayerResult, design, layers
+from bitweight.sim.spec import DesignSpec
 from bitweight.workloads import Layer
 from bitweight.workloads.phase import Phase
 from bitweight.workloads.tensors import tensors_to_bytes
@@ -23,7 +22,7 @@ from bitweight.workloads.whole_files import check_writable, write_whole
 def simulate(
     name: Design,
     *,
-    trace: Annotated[Path | None, typer.Option(help="Trace file; default: the example.")] = None,
+    trace: Annotated[Path | None, typer.Option(help="Trace file; default: an example.")] = None,
     gguf: Annotated[Path | None, typer.Option(help="GGUF file, with its own codes.")] = None,
     model: Annotated[str | None, typer.Option(help="Model preset, see `list models`.")] = None,
     gemm: Annotated[str | None, typer.Option(help="Sizes MxKxN.")] = None,
@@ -57,13 +56,18 @@ def simulate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Safetensors file for the accumulators, LAYER.acc."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Safetensors file for the accumulators, LAYER.acc, or for packed weights the sums "
+            "of planes and groups, LAYER.partials.",
+        ),
     ] = None,
     settings: Settings = None,
     json: Json = False,
 ) -> None:
     """Run layers through a design; exits 1 if accumulators differ from a trace's golden ones."""
-    spec = integer_engine(name, settings or ())
+    spec = design(name, settings or ())
     options = WorkloadOptions(
         trace=trace,
         gguf=gguf,
@@ -86,24 +90,24 @@ def simulate(
 
 
 def _run_all(
-    spec: EngineSpec, options: WorkloadOptions, binding: str, out: Path | None
+    spec: DesignSpec, options: WorkloadOptions, binding: str, out: Path | None
 ) -> tuple[list[LayerResult], list[str]]:
     """Return each layer's result, with accumulators if ``out`` wants them, and what is wrong."""
     results: list[LayerResult] = []
     faults: list[str] = []
     with progress("simulate") as advance:
-        jobs = find_jobs(options)
+        jobs = find_jobs(spec, options)
         _check(spec, jobs, out)
         for done, job in enumerate(jobs, 1):
             result = run_job(spec, job, binding)
             faults += _faults(job, result)
             # A whole model's accumulators would fill the memory.
-            results.append(replace(result, acc=None) if out is None else result)
+            results.append(replace(result, acc=None, partials=None) if out is None else result)
             advance(done, len(jobs))
     return results, faults
 
 
-def _check(spec: EngineSpec, jobs: list[Job], out: Path | None) -> None:
+def _check(spec: DesignSpec, jobs: list[Job], out: Path | None) -> None:
     for job in jobs:
         check_fit(spec, job)
     if out is None:
@@ -124,6 +128,11 @@ def _faults(job: Job, result: LayerResult) -> list[str]:
     ]
 
 
-def _write(out: Path, spec: EngineSpec, results: list[LayerResult]) -> None:
-    tensors = {f"{result.name}.acc": result.acc for result in results if result.acc is not None}
+def _write(out: Path, spec: DesignSpec, results: list[LayerResult]) -> None:
+    tensors = {
+        f"{result.name}.{part}": array
+        for result in results
+        for part, array in (("acc", result.acc), ("partials", result.partials))
+        if array is not None
+    }
     write_whole(out, tensors_to_bytes(tensors, "accumulators", {"spec": repr(spec)}))

@@ -5,17 +5,23 @@ are refused, since a figure must not look as if it depended on them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import singledispatch
 from pathlib import Path
+from typing import Any
 
 from bitweight.sim import LayerResult, layers
-from bitweight.sim.spec import EngineSpec
-from bitweight.workloads import Gemm, Layer, Operand, Trace, example_path
+from bitweight.sim.engines.block_dot import BlockDotSpec
+from bitweight.sim.packed_layers import check_weights
+from bitweight.sim.spec import DesignSpec
+from bitweight.workloads import AnyLayer, Gemm, Operand, Trace
 from bitweight.workloads.formats import IntFormat
 from bitweight.workloads.gguf_layers import gguf_trace
+from bitweight.workloads.integer_layer import integer_layer
 from bitweight.workloads.models import model_gemms
 from bitweight.workloads.operands import Distribution
 from bitweight.workloads.phase import Phase
+from bitweight.workloads.weight_formats import quantize_command
 
 _SIZES_ONLY = "none"
 _DRAWN = "normal:20"
@@ -88,11 +94,11 @@ class DrawnGemm:
     seed: int
 
 
-Job = Layer | DrawnGemm
+Job = AnyLayer | DrawnGemm
 
 
-def find_jobs(options: WorkloadOptions) -> list[Job]:
-    """Return what the options ask for, in the workload's order.
+def find_jobs(spec: DesignSpec, options: WorkloadOptions) -> list[Job]:
+    """Return what the options ask for, in the workload's order; for nothing, the design's example.
 
     Raises:
         ValueError: If a file, a layer, a model or a size is bad.
@@ -111,22 +117,52 @@ def find_jobs(options: WorkloadOptions) -> list[Job]:
         return _draw(gemms, options, _SIZES_ONLY)
     if options.gemm is not None:
         return _draw((Gemm.parse(options.gemm),), options, _DRAWN)
-    trace = Trace.load(options.trace or example_path())
+    trace = _example(spec) if options.trace is None else Trace.load(options.trace)
     return [*map(trace.layer, dict.fromkeys(options.layer))] or [*trace.layers]
 
 
-def run_job(spec: EngineSpec, job: Job, binding: str) -> LayerResult:
+def run_job(spec: DesignSpec, job: Job, binding: str) -> LayerResult:
     """Run one layer or shape on an engine."""
-    if isinstance(job, Layer):
-        return layers.run(spec, job, binding)
-    return layers.run_gemm(spec, job.gemm, binding, operands=job.operands, seed=job.seed)
+    if isinstance(job, DrawnGemm):
+        return layers.run_gemm(spec, job.gemm, binding, operands=job.operands, seed=job.seed)
+    return layers.run(spec, job, binding)
 
 
-def check_fit(spec: EngineSpec, job: Job) -> None:
+def check_fit(spec: DesignSpec, job: Job) -> None:
     """Raise ``ValueError`` if the design's formats cannot hold a layer's codes."""
-    if isinstance(job, Layer):
-        _check_side(job.x_operand, spec.pe.a, "pe.a")
-        _check_side(job.w_operand, spec.pe.b, "pe.b")
+    if not isinstance(job, DrawnGemm):
+        _check_layer(spec, job)
+
+
+@singledispatch
+def _check_layer(spec: Any, layer: AnyLayer) -> None:
+    integers = integer_layer(layer)
+    _check_side(integers.x_operand, spec.pe.a, "pe.a")
+    _check_side(integers.w_operand, spec.pe.b, "pe.b")
+
+
+@_check_layer.register
+def _(spec: BlockDotSpec, layer: AnyLayer) -> None:
+    check_weights(spec, layer)
+    _check_side(layer.x_operand, spec.pe.a, "pe.a")
+
+
+@singledispatch
+def _example(spec: Any) -> Trace:
+    """Return the shipped example, as far as the design runs it."""
+    return Trace.example()
+
+
+@_example.register
+def _(spec: BlockDotSpec) -> Trace:
+    trace, form = Trace.packed_example(), spec.pe.format
+    found = tuple(layer for layer in trace.layers if layers.packed_format(layer) == form)
+    if not found:
+        raise ValueError(
+            f"Workload must be named for {form}, which the shipped example does not hold; "
+            f"`{quantize_command(form)} FILE -o OUT` makes a file for --trace"
+        )
+    return replace(trace, layers=found)
 
 
 def _check_side(operand: Operand, form: IntFormat, field: str) -> None:
@@ -142,7 +178,7 @@ def _check_side(operand: Operand, form: IntFormat, field: str) -> None:
         )
 
 
-def _gguf_layers(path: Path, options: WorkloadOptions) -> tuple[Layer, ...]:
+def _gguf_layers(path: Path, options: WorkloadOptions) -> tuple[AnyLayer, ...]:
     operands = options.distribution(_DRAWN)
     if operands is None:
         raise ValueError("--operands must be drawn for a GGUF file's weights, not none")

@@ -1,6 +1,6 @@
 """Bit- and cycle-exact models of PEs and engines."""
 
-from bitweight.sim import datapaths, engines, layers
+from bitweight.sim import datapaths, engines, layers, packed_layers
 from bitweight.sim.catalog import DATAPATHS, DESIGNS, ENGINES, PES, design
 from bitweight.sim.engine import Activity, MatmulResult, PortBeats, beats, cycles, run, simulate
 from bitweight.sim.layers import LayerResult
@@ -20,6 +20,7 @@ __all__ = [
     "design",
     "engines",
     "layers",
+    "packed_layers",
     "run",
     "simulate",
 ]

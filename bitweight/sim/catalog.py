@@ -6,7 +6,6 @@
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import cast
 
 from bitweight.sim.datapath import DatapathSpec
 from bitweight.sim.datapaths.dual_grained import DualGrainedSpec
@@ -103,16 +102,3 @@ def design(name: str, settings: Iterable[str] = ()) -> DesignSpec:
             raise ValueError(f"Operand formats must look like int8xint4, not {formats!r}")
         spec = vary(spec, (f"pe.a={a}", f"pe.b={b}"))
     return vary(spec, settings)
-
-
-def integer_engine(name: str, settings: Iterable[str] = ()) -> EngineSpec:
-    """Return ``design(name, settings)``, an engine of integer operands.
-
-    Raises:
-        ValueError: As ``design``, or if the engine takes packed weights.
-    """
-    spec = design(name, settings)
-    if spec.name not in ENGINES:
-        raise ValueError(f"Design must take integer weights, not packed ones as {spec.name} does")
-    # What is named in ENGINES is such a spec; a protocol cannot be asked.
-    return cast("EngineSpec", spec)

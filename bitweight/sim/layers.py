@@ -2,11 +2,14 @@
 
 A scale group along k is a GEMM with a drain of its own; a ragged last group is a shorter GEMM.
 Zero points are taken off outside the engine, as exact integers, and counted.
+
+Engines of packed weights have a loop of their own, ``sim.packed_layers``.
 """
 
 import dataclasses
 import enum
 from collections.abc import Iterator
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -16,8 +19,11 @@ from bitweight.sim.engine import Activity, MatmulResult, cycles, simulate
 from bitweight.sim.kernels.matmul import wrap
 from bitweight.sim.spec import EngineSpec
 from bitweight.workloads.gemm import Gemm
+from bitweight.workloads.integer_layer import integer_layer
 from bitweight.workloads.layer import Layer
 from bitweight.workloads.operands import Distribution
+from bitweight.workloads.packed_layer import AnyLayer, PackedLayer
+from bitweight.workloads.packed_weights import WeightFormat
 
 
 class Binding(enum.StrEnum):
@@ -47,7 +53,7 @@ class LayerResult:
         k: Inputs.
         binding: The side that streamed as ``a``.
         acc: Accumulators with zero points taken off, shape (m, n), or (m, n, groups), int64; None
-            if only sizes were given.
+            if only sizes were given, or packed weights whose sums have no integer combination.
         calls: How often the workload runs this layer; the other figures are of one call.
         overflow: Outputs of the engine whose exact value did not fit its accumulator.
         cycles: Sum over the layer's GEMMs.
@@ -56,6 +62,9 @@ class LayerResult:
         wrong: Number of accumulators that differ from golden ones; 0 if there are none.
         activity: Event counts, summed over the layer's GEMMs.
         saved_cycles: With ``auto``, cycles saved over the other binding; else 0.
+        partials: For packed weights the very sums that the engine delivers, shape (m, n, planes,
+            groups), int64, zero points not taken off; None if only sizes were given.
+        format: Format of packed weights; None for integer ones.
     """
 
     name: str
@@ -72,20 +81,44 @@ class LayerResult:
     activity: Activity
     saved_cycles: int = 0
     calls: int = 1
+    partials: NDArray[np.int64] | None = None
+    format: WeightFormat | None = None
+
+    @property
+    def bits_per_weight(self) -> float | None:
+        """Stored bits per weight of packed weights."""
+        return None if self.format is None else self.format.bits_per_weight(k=self.k, n=self.n)
 
 
-def run(spec: EngineSpec, layer: Layer, binding: str = Binding.X) -> LayerResult:
+@singledispatch
+def run(spec: Any, layer: AnyLayer, binding: str = Binding.X) -> LayerResult:
     """Run a layer on an engine.
 
     Args:
         spec: The engine.
         layer: Operands, scale groups, zero points and golden accumulators.
         binding: ``x``: activations stream as ``a``; ``w``: weights do, with the spec's operand
-            formats swapped; ``auto``: whichever takes fewer cycles.
+            formats swapped; ``auto``: whichever takes fewer cycles. Packed weights take ``x`` only.
 
     Raises:
-        ValueError: If the binding is unknown or the operands do not fit the engine's formats.
+        ValueError: If the binding is unknown, or the operands do not fit the engine's formats.
     """
+    result = _run_integers(spec, integer_layer(layer), binding)
+    return dataclasses.replace(result, format=packed_format(layer))
+
+
+@singledispatch
+def packed_format(layer: AnyLayer) -> WeightFormat | None:
+    """Return the format of a layer's packed weights; None if they are integer codes."""
+    return None
+
+
+@packed_format.register
+def _(layer: PackedLayer) -> WeightFormat:
+    return layer.format
+
+
+def _run_integers(spec: EngineSpec, layer: Layer, binding: str) -> LayerResult:
     if binding == Binding.AUTO and spec.data_dependent:
         x, w = (_run_bound(spec, layer, side) for side in (Binding.X, Binding.W))
         return dataclasses.replace(
@@ -96,8 +129,9 @@ def run(spec: EngineSpec, layer: Layer, binding: str = Binding.X) -> LayerResult
     return dataclasses.replace(_run_bound(spec, layer, side), saved_cycles=saved)
 
 
+@singledispatch
 def run_gemm(
-    spec: EngineSpec,
+    spec: Any,
     gemm: Gemm,
     binding: str = Binding.X,
     *,
@@ -110,7 +144,8 @@ def run_gemm(
         spec: The engine.
         gemm: Its sizes; m are tokens, n outputs.
         binding: As for ``run``.
-        operands: How to draw both operands, in the spec's formats; None counts cycles only.
+        operands: How to draw both operands, in the spec's formats; None counts cycles only. Packed
+            weights are legal codes at random instead, extreme ones often.
         seed: Seed of the draw.
 
     Raises:

@@ -31,6 +31,15 @@ def vary(spec: _T, settings: Iterable[str]) -> _T:
     return varied
 
 
+def settings_between(default: Any, spec: Any) -> tuple[str, ...]:
+    """Return the settings that make ``spec`` of ``default``, for fields that hold no dataclass."""
+    return tuple(
+        f"{field.name}={_write(getattr(spec, field.name))}"
+        for field in dataclasses.fields(spec)
+        if getattr(spec, field.name) != getattr(default, field.name)
+    )
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the end of a message that suggests a known name, if one is near."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
@@ -87,8 +96,19 @@ def _read(kind: Any, name: str, text: str) -> Any:
         except ValueError:
             raise ValueError(f"Field {name!r} must be numbers and commas, not {text!r}") from None
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        choices = [member.value for member in kind]
+        choices = [str(member.value) for member in kind]
         if text not in choices:
             raise ValueError(f"Field {name!r} must be one of {', '.join(choices)}, not {text!r}")
         return kind(text)
     raise ValueError(f"Field {name!r} cannot be set whole; set one of the fields inside it")
+
+
+def _write(value: Any) -> str:
+    match value:
+        case tuple():
+            return ",".join(map(str, value))
+        case enum.Enum():
+            return str(value.value)
+        case bool() | None:
+            return str(value).lower()
+    return str(value)

@@ -28,6 +28,7 @@ FORMAT = "bitweight-trace"
 VERSION = 1
 _KEY = "trace"
 _EXAMPLE = "smollm2_example.safetensors"
+_PACKED_EXAMPLE = "smollm2_packed.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,6 +88,14 @@ class Trace:
         """Load the shipped example: four layers of SmolLM2-135M on a real text."""
         return cls.load(example_path())
 
+    @classmethod
+    def packed_example(cls) -> "Trace":
+        """Load the shipped packed example: a layer of the example, in every packed format.
+
+        Layers are named after the layer and the format, as ``blk.17.attn_k.nf4``.
+        """
+        return cls.load(_data(_PACKED_EXAMPLE))
+
     @property
     def integer_layers(self) -> tuple[Layer, ...]:
         """The layers whose weights are integer codes, not packed; all of the shipped example's."""
@@ -133,7 +142,11 @@ class Trace:
 
 def example_path() -> Path:
     """Return where the shipped example is installed."""
-    return Path(str(resources.files("bitweight.workloads") / "data" / _EXAMPLE))
+    return _data(_EXAMPLE)
+
+
+def _data(name: str) -> Path:
+    return Path(str(resources.files("bitweight.workloads") / "data" / name))
 
 
 class _Store:
