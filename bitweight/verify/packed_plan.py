@@ -2,15 +2,18 @@
 
 * The design as it is, once: the smallest GEMM, ragged tiles and groups, the ends of the
   activations, and a tile of a real layer that is encoded first.
-* Small variants: each turn of the datapath's switches, and other activation formats that it takes.
+* Small variants: each turn of the datapath's switches, other widths of its format, groups so short
+  that results set the pace, and other activation formats that it takes.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from bitweight.sim.catalog import DATAPATHS
 from bitweight.sim.datapath import draw
 from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.verify.engine_check import Work
@@ -18,6 +21,7 @@ from bitweight.verify.plan import Check, plan_checks, switches
 from bitweight.workloads.formats import INT4, INT8, INT16, UINT8
 from bitweight.workloads.quantize import encode
 from bitweight.workloads.trace import Trace
+from bitweight.workloads.weight_formats import FORMATS
 
 _DRAWN_GEMMS = 6
 _MAX_DRAWN_SIZE = 8
@@ -42,6 +46,14 @@ def _variants(spec: BlockDotSpec) -> Iterator[tuple[str, BlockDotSpec]]:
     yield "small", spec
     for setting, turned in switches(pe):
         yield f"small pe.{setting}", replace(spec, pe=turned)
+    listed = [spec.pe.format for spec in DATAPATHS.values()]
+    for weights in FORMATS.values():
+        if type(weights) is type(pe.format) and weights not in listed:
+            yield f"small {weights.name}", replace(spec, pe=replace(pe, format=weights))
+    if pe.group is not None:
+        group = math.lcm(pe.walk.chunk, pe.k_multiple)
+        short = replace(pe, format=replace(pe.format, group=group))
+        yield f"small pe.format.group={group}", replace(spec, pe=short)
     for form in _ACTIVATIONS:
         if form == pe.a:
             continue
@@ -71,10 +83,15 @@ def _ragged_k(spec: BlockDotSpec) -> int:
     return -(-whole // step) * step + step
 
 
+def _whole(spec: BlockDotSpec, n: int) -> int:
+    """Return the least n from ``n`` up that the engine takes."""
+    return -(-n // spec.n_multiple) * spec.n_multiple
+
+
 def _real_tile(spec: BlockDotSpec) -> Iterator[Work]:
     """Yield a tile of the shipped example's first layer, its weights encoded."""
     layer = Trace.example().integer_layers[0]
-    columns = slice(0, min(spec.columns + 1, layer.n))
+    columns = slice(0, min(_whole(spec, spec.columns + 1), layer.n))
     k = layer.k // spec.pe.k_multiple * spec.pe.k_multiple
     x = layer.x_slice(slice(0, min(spec.rows + 1, layer.m)), slice(0, k))
     scale = np.broadcast_to(1.0 if layer.w_scale is None else layer.w_scale, layer.n)[columns]
@@ -96,7 +113,7 @@ def _drawn(
     name: str, spec: BlockDotSpec, sizes: tuple[int, int, int], rng: np.random.Generator
 ) -> Work:
     """Draw activations, extremes a quarter of the time, and legal weights."""
-    m, n, k = sizes
+    m, n, k = sizes[0], _whole(spec, sizes[1]), sizes[2]
     form = spec.pe.a
     uniform = rng.integers(form.min, form.max + 1, (m, k))
     extreme = rng.choice([form.min, form.max], (m, k))

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,9 +43,7 @@ def play(verilog: str, top: str, cases: Sequence[Mapping[str, Any]]) -> list[dic
     Raises:
         ToolError: If a tool is missing or fails; the message ends with its log's last lines.
     """
-    records: list[dict[str, Any]] = _play(
-        verilog, top, {"cases": list(cases)}, "bitweight.verify.bench"
-    )
+    records: list[dict[str, Any]] = _play(verilog, top, {"cases": list(cases)}, "bench")
     return records
 
 
@@ -75,12 +74,12 @@ def play_waves(
         "outputs": list(outputs),
         "edges": edges,
     }
-    record: dict[str, list[str]] = _play(verilog, top, plan, "bitweight.verify.wave_bench")
+    record: dict[str, list[str]] = _play(verilog, top, plan, "wave_bench")
     return {port: [int(value, 16) for value in values] for port, values in record.items()}
 
 
 def _play(verilog: str, top: str, plan: Mapping[str, Any], bench: str) -> Any:
-    """Build a design, run a bench on a plan, and return its record."""
+    """Build a design, run a bench (a file of this folder) on a plan, and return its record."""
     check_tools()
     with tempfile.TemporaryDirectory(prefix="bitweight-") as name:
         folder = Path(name)
@@ -147,9 +146,13 @@ def _run(
     from cocotb_tools.check_results import get_results  # noqa: PLC0415
     from cocotb_tools.runner import get_runner  # noqa: PLC0415
 
+    # On its own, the bench starts without importing all that this package does.
+    modules = folder / "modules"
+    modules.mkdir()
+    shutil.copy(Path(__file__).with_name(f"{bench}.py"), modules)
     plan_file, record, log = (folder / name for name in ("plan.json", "record.json", "log.txt"))
     plan_file.write_text(json.dumps(plan))
-    with _changed_environment(environment), contextlib.redirect_stdout(io.StringIO()):
+    with _changed_process(environment, modules), contextlib.redirect_stdout(io.StringIO()):
         try:
             results = get_runner("verilator").test(
                 test_module=bench,
@@ -167,14 +170,17 @@ def _run(
 
 
 @contextlib.contextmanager
-def _changed_environment(changes: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(changes)
+def _changed_process(environment: Mapping[str, str], modules: Path) -> Iterator[None]:
+    """Let cocotb, which hands on this process's environment and path, find tools and bench."""
+    before, path = dict(os.environ), list(sys.path)
+    os.environ.update(environment)
+    sys.path.insert(0, str(modules))
     try:
         yield
     finally:
         os.environ.clear()
         os.environ.update(before)
+        sys.path[:] = path
 
 
 def _tail(log: str) -> str:

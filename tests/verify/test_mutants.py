@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from planting import OTHER_EDGES, Mutant, plant
 
 from bitweight.rtl import emit
 from bitweight.rtl.build import module_name
@@ -15,34 +15,8 @@ from bitweight.verify import Work, check_engine
 
 pytestmark = pytest.mark.slow
 
+# ``OVERLAPPED`` is systolic_os/mac with ``overlap_drain``.
 MAC, CARRY_SAVE, OVERLAPPED = "systolic_os/mac", "systolic_os/carry_save", "overlapped"
-ANOTHER_BEAT = r"c beat \d+, lane \d+ \(output \d+, \d+\): RTL 0x[0-9a-f]+, model 0x[0-9a-f]+"
-OTHER_EDGES = r"RTL takes \d+ edges, model \d+ cycles"
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A fault: one signal of one module is driven by something else.
-
-    Attributes:
-        name: What is broken.
-        design: The engine at its small size, ``systolic_os`` with 3 rows and 2 columns;
-            ``OVERLAPPED`` is its mac with ``overlap_drain``.
-        module: Pattern of the module's name after the design's.
-        signal: Pattern of the one whose driver is changed.
-        driver: The new one; ``{old}`` in it stands for the one that was.
-        fault: Pattern of the line that must report it.
-        stalls: Whether it shows only when streams stall.
-    """
-
-    name: str
-    design: str
-    module: str
-    signal: str
-    driver: str
-    fault: str = ANOTHER_BEAT
-    stalls: bool = False
-
 
 MUTANTS = [
     # The PE: a Booth digit of one selects 2b; a row loses its negation, or its sign; words.
@@ -139,29 +113,6 @@ def small_engine(name: str) -> Any:
     overlap = "true" if name == OVERLAPPED else "false"
     entry = MAC if name == OVERLAPPED else name
     return design(entry, ("rows=3", "cols=2", f"overlap_drain={overlap}"))
-
-
-def plant(text: str, top: str, mutant: Mutant) -> str:
-    """Return ``text`` with the fault; the signal must have one driver in one module."""
-    head = re.compile(rf"module {top}{mutant.module}\b")
-    # An assign, a register's clocked line, or the one branch of a block that is not the default.
-    driver = re.compile(rf"(?m)^( +(?:assign )?{mutant.signal} +<?= )(?!1'h0;)(.*?) ?;$")
-    planted, count = [], 0
-    for module in re.split(r"(?m)^(?=module )", text):
-        edit = driver if head.match(module) else NOTHING
-        changed_module, found = edit.subn(lambda old: changed(old, mutant.driver), module)
-        planted.append(changed_module)
-        count += found
-    assert count == 1, f"{mutant.signal} has {count} drivers in {top}{mutant.module}"
-    return "".join(planted)
-
-
-# Matches nowhere.
-NOTHING = re.compile(r"(?!)")
-
-
-def changed(old: re.Match[str], driver: str) -> str:
-    return f"{old[1]}{driver.format(old=old[2] + ' ')};"
 
 
 def works() -> Iterator[Work]:
