@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from bitweight.sim.datapath import DatapathSpec
+from bitweight.sim.datapaths.bcq import BcqSpec
 from bitweight.sim.datapaths.dual_grained import DualGrainedSpec
 from bitweight.sim.datapaths.i2_s import I2SSpec
+from bitweight.sim.datapaths.shift_add import ShiftAddSpec
 from bitweight.sim.datapaths.tl1 import Tl1Spec
 from bitweight.sim.datapaths.tl2 import Tl2Spec
 from bitweight.sim.datapaths.trit_planes import TritPlanesSpec
@@ -58,6 +60,7 @@ _DATAPATHS: tuple[DatapathSpec, ...] = (
     ValueTableSpec(),
     ValueTableSpec(format=ValueTable(table=NF3)),
     DualGrainedSpec(),
+    BcqSpec(),
     I2SSpec(),
     Tl1Spec(),
     Tl2Spec(),
@@ -71,8 +74,14 @@ PES: Mapping[str, PeSpec] = MappingProxyType({pe.name: pe for pe in _PES})
 ENGINES: Mapping[str, EngineSpec] = MappingProxyType({spec.name: spec for spec in _ENGINES})
 """Engines of integer operands at their default size and formats."""
 
+_BLOCK_ENGINES = (
+    *(BlockDotSpec(pe=pe) for pe in _DATAPATHS),
+    # An eighth of the outputs is whole tiles: with 8 columns for n of 192, 576 and 1536, too.
+    BlockDotSpec(pe=ShiftAddSpec(), columns=8),
+)
+
 DATAPATHS: Mapping[str, BlockDotSpec] = MappingProxyType(
-    {spec.name: spec for spec in (BlockDotSpec(pe=pe) for pe in _DATAPATHS)}
+    {spec.name: spec for spec in _BLOCK_ENGINES}
 )
 """Engines of packed weights at their default size."""
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bitweight.sim import DATAPATHS
-from bitweight.sim.datapath import Walk, contribute, decode, draw, partials, prepare, side, units
+from bitweight.sim.datapath import Walk, contribute, decode, draw, partials, prepare, side, side_sets, units
 
 
 def test_a_straight_walk_pads_its_last_beat() -> None:
@@ -32,7 +32,8 @@ def test_parts_add_up_to_the_fast_sums(name: str) -> None:
     pe = DATAPATHS[name].pe
     rng = np.random.default_rng(1)
     k = -(-(pe.group or 2 * pe.walk.chunk) // pe.k_multiple) * pe.k_multiple
-    packed = draw(pe, rng, k=k, n=3)
+    sets = side_sets(pe)
+    packed = draw(pe, rng, k=k, n=3 * sets)
     x = rng.integers(pe.a.min, pe.a.max + 1, (2, k))
     fast = partials(pe, x, packed)
     words, integers = units(pe, packed), side(pe, packed)
@@ -40,11 +41,11 @@ def test_parts_add_up_to_the_fast_sums(name: str) -> None:
     assert int(words.min()) >= 0
     assert int(words.max()) < 1 << pe.unit_bits
     for i in range(2):
-        for j in range(3):
+        for j in range(0, 3 * sets, sets):
             total = np.zeros((pe.planes, fast.shape[3]), np.int64)
             for beat, places in enumerate(pe.walk.lane_k(k)):
                 beside = (
-                    integers[beat // pe.side_beats, 0 if pe.side_shared else j].tolist()
+                    integers[beat // pe.side_beats, j // 3 if pe.side_shared else j].tolist()
                     if pe.side_beats
                     else []
                 )
@@ -71,7 +72,7 @@ def test_no_sum_of_extreme_codes_leaves_the_accumulator(name: str) -> None:
 def test_a_bubble_adds_nothing(name: str) -> None:
     pe = DATAPATHS[name].pe
     rng = np.random.default_rng(3)
-    packed = draw(pe, rng, k=pe.k_multiple, n=4)
+    packed = draw(pe, rng, k=pe.k_multiple, n=4 * side_sets(pe))
     zeros = prepare(pe, [0] * len(pe.walk.lanes[0]))
     beside = [int(value) for value in side(pe, packed)[:1].ravel()][: pe.side_units]
     for j in range(4):

@@ -48,7 +48,6 @@ from bitweight.workloads.packed_weights import PackedWeights
 _SCALED = 8
 _ROW_BLOCKS = 8
 _NO_TERM = -128
-_MAX_K = 1 << 16
 _MAX_ACC_WIDTH = 63
 
 
@@ -61,20 +60,25 @@ class ShiftAddSpec:
         format: The weights; its span gives the shifters' range.
         lanes: Activations of a beat: 8, 16 or 32.
         mu: Activations of a table; two tables of 4 serve one scale.
+        max_k: Greatest k; the accumulators are as wide as it needs.
     """
 
     a: IntFormat = INT8
     format: ShiftAdd = field(default_factory=ShiftAdd)
     lanes: int = 8
     mu: KeyWidth = KeyWidth.EIGHT
+    max_k: int = 65536
 
     def __post_init__(self) -> None:
         """Refuse beats that end inside a word and sums beyond 63 bits."""
         check_lanes(self.name, self.lanes)
+        if self.max_k < 1:
+            raise ValueError(f"Greatest k of {self.name} must be at least 1, not {self.max_k!r}")
         if self.acc_width > _MAX_ACC_WIDTH:
             raise ValueError(
                 f"Accumulator of {self.name} must have at most {_MAX_ACC_WIDTH} bits, not "
-                f"{self.acc_width}, as {self.a} at span {self.format.span} needs"
+                f"{self.acc_width}, as {self.a} at span {self.format.span} and k up to "
+                f"{self.max_k} need"
             )
 
     @property
@@ -111,11 +115,6 @@ class ShiftAddSpec:
     def k_multiple(self) -> int:
         """Any k will do."""
         return 1
-
-    @property
-    def max_k(self) -> int:
-        """What the accumulator is made for."""
-        return _MAX_K
 
     @property
     def unit_bits(self) -> int:

@@ -8,7 +8,7 @@ from parts import layout_bits, packed_bits, play
 
 from bitweight.rtl.datapath import cell, column_part, row_part
 from bitweight.sim import DATAPATHS
-from bitweight.sim.datapath import contribute, decode, draw, prepare, side, units
+from bitweight.sim.datapath import contribute, decode, draw, prepare, side, side_sets, units
 from bitweight.verify.plan import switches
 
 BEATS = 24
@@ -24,7 +24,7 @@ def beats_of(pe: Any) -> tuple[list[list[int]], list[list[int]], list[list[int]]
     """Return activations, units and side integers of some drawn beats."""
     rng = np.random.default_rng(5)
     k = pe.k_multiple * max(1, BEATS * pe.walk.chunk // len(pe.walk.lanes) // pe.k_multiple)
-    packed = draw(pe, rng, k=k, n=1)
+    packed = draw(pe, rng, k=k, n=side_sets(pe))
     words, integers = units(pe, packed)[:, 0], side(pe, packed)
     lanes = len(pe.walk.lanes[0])
     x = rng.choice([pe.a.min, pe.a.max, 0, 1, -1 if pe.a.signed else 2], (len(words), lanes))

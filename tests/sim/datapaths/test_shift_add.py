@@ -102,8 +102,10 @@ def test_work_of_a_beat_is_counted() -> None:
 def test_wrong_input_gives_one_clear_line() -> None:
     with pytest.raises(ValueError, match="Lanes of shift_add must be 8, 16 or 32, not 4"):
         ShiftAddSpec(lanes=4)
+    with pytest.raises(ValueError, match="Greatest k of shift_add must be at least 1, not 0"):
+        ShiftAddSpec(max_k=0)
     with pytest.raises(
-        ValueError, match="must have at most 63 bits, not 64, as int16 at span 30 needs"
+        ValueError, match="most 63 bits, not 64, as int16 at span 30 and k up to 65536 need"
     ):
         ShiftAddSpec(a=INT16, format=ShiftAdd(bits=1, terms=3, span=30))
     spec = BlockDotSpec(pe=ShiftAddSpec(), columns=16)

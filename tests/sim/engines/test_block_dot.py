@@ -28,6 +28,7 @@ def packed_runs(draw_from: st.DrawFn, name: str) -> tuple[Any, Any, PackedWeight
     )
     rng = np.random.default_rng(draw_from(st.integers(0, 2**32)))
     m, n = draw_from(st.integers(1, 5)), draw_from(st.integers(1, 5))
+    n = -(-n // spec.n_multiple) * spec.n_multiple
     # Enough for a whole group and part of another.
     most = 3 * (spec.pe.group or spec.pe.walk.chunk) // (2 * spec.pe.k_multiple) + 1
     k = draw_from(st.integers(1, most)) * spec.pe.k_multiple
