@@ -254,13 +254,19 @@ def decode(
 
 @singledispatch
 def contribute(spec: Any, row: Sequence[int], column: Sequence[int]) -> tuple[int, ...]:
-    """Return what a cell adds to each of its accumulators."""
+    """Return what a cell adds to each of its sums."""
     raise TypeError(_UNKNOWN.format(type(spec).__name__))
 
 
 @singledispatch
+def settle(spec: Any, sums: Sequence[int]) -> tuple[int, ...]:
+    """Return the accumulators of a cell by its sums: the same, but for cells that wrap inside."""
+    return tuple(sums)
+
+
+@singledispatch
 def partials(spec: Any, x: NDArray[np.integer], packed: PackedWeights) -> NDArray[np.int64]:
-    """Return all sums at once, shape (m, n, planes, groups): the fast twin of the three above."""
+    """Return all accumulators at once, shape (m, n, planes, groups): the fast twin of the above."""
     raise TypeError(_UNKNOWN.format(type(spec).__name__))
 
 

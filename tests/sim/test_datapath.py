@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from bitweight.sim import DATAPATHS
-from bitweight.sim.datapath import Walk, contribute, decode, draw, partials, prepare, side, side_sets, units
+from bitweight.sim.datapath import (
+    Walk,
+    contribute,
+    decode,
+    draw,
+    partials,
+    prepare,
+    side,
+    side_sets,
+    units,
+)
 
 
 def test_a_straight_walk_pads_its_last_beat() -> None:
@@ -25,6 +35,11 @@ def test_a_tail_takes_what_whole_chunks_leave() -> None:
     assert walk.tails(16).tolist() == [False] * 4 + [True] * 2
     assert walk.lane_k(16)[4:].tolist() == [[12, 13, 16], [14, 15, 16]]
     assert walk.lane_k(2).tolist() == [[0, 1, 2]]
+
+
+def test_a_tail_may_fill_other_lanes() -> None:
+    walk = Walk(chunk=6, lanes=((0, 1, 2), (3, 4, 5)), tail=2, tail_lanes=(1, 2))
+    assert walk.lane_k(10)[2:].tolist() == [[10, 6, 7], [10, 8, 9]]
 
 
 @pytest.mark.parametrize("name", DATAPATHS)

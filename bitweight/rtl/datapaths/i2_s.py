@@ -1,6 +1,6 @@
 """RTL of the I2_S datapath: x and -x per row, codes as wires, a choice of three per lane and cell.
 
-Model: ``sim.datapaths.i2_s``.
+Model: ``sim.datapaths.i2_s``. Lanes of 16 bits are in ``rtl.datapaths.i2_s_int16``.
 """
 
 from amaranth.hdl import Module, Mux, Shape, Signal
@@ -15,11 +15,12 @@ from bitweight.rtl.datapath import (
     row_part,
     row_ports,
 )
-from bitweight.rtl.datapaths.ternary import accumulate
+from bitweight.rtl.datapaths.dot_product import accumulate
+from bitweight.rtl.datapaths.i2_s_int16 import Int16Cell, Int16Row
 from bitweight.rtl.wires import delay, signed_sum
 from bitweight.sim.datapaths.i2_s import I2SSpec
 
-_QUARTERS = 4
+_PER_BYTE = 4
 
 
 class I2SRow(wiring.Component):
@@ -53,8 +54,7 @@ class I2SColumn(wiring.Component):
 
     Ports:
         units: Bytes of a beat.
-        out: Code of every lane, quarter by quarter of the block: the highest bits of every byte
-            first.
+        out: Code of every lane: the highest two bits of every byte, then the next two, and so on.
     """
 
     def __init__(self, spec: I2SSpec) -> None:
@@ -64,10 +64,9 @@ class I2SColumn(wiring.Component):
         """Build the column part."""
         m = Module()
         count = len(self.units)
-        for quarter in range(_QUARTERS):
-            for at in range(count):
-                code = self.units[at].word_select(_QUARTERS - 1 - quarter, 2)
-                m.d.comb += self.out[quarter * count + at].eq(code)
+        for lane in range(len(self.out)):
+            quarter, at = divmod(lane, count)
+            m.d.comb += self.out[lane].eq(self.units[at].word_select(_PER_BYTE - 1 - quarter, 2))
         return m
 
 
@@ -92,14 +91,13 @@ class I2SCell(wiring.Component):
             Mux(code[1], self.row[lane], Mux(code[0], 0, self.row[lanes + lane]))
             for lane, code in enumerate(self.column)
         ]
-        quarters = []
-        for quarter in range(_QUARTERS):
-            total = signed_sum(choices[quarter::_QUARTERS])
-            held = Signal(total.shape(), reset_less=True, name=f"quarter_sum_{quarter}")
-            m.d.sync += held.eq(total)
-            quarters.append(held)
-        first = delay(m, self.first, 1, "first_wait")
-        m.d.comb += self.acc[0].eq(accumulate(m, self.spec, quarters, first))
+        part = lanes // _PER_BYTE
+        part_sums = [
+            delay(m, signed_sum(choices[start : start + part]), 1, f"part_sum_{start}")
+            for start in range(0, lanes, part)
+        ]
+        beat_sum = delay(m, signed_sum(part_sums), 1, "beat_sum")
+        accumulate(m, self.spec, self.first, beat_sum, self.acc[0])
         return m
 
 
@@ -113,8 +111,8 @@ def _column_shape(spec: I2SSpec) -> ArrayLayout:
 
 
 @row_part.register
-def _(spec: I2SSpec) -> I2SRow:
-    return I2SRow(spec)
+def _(spec: I2SSpec) -> I2SRow | Int16Row:
+    return Int16Row(spec) if spec.is_int16 else I2SRow(spec)
 
 
 @column_part.register
@@ -123,5 +121,5 @@ def _(spec: I2SSpec) -> I2SColumn:
 
 
 @cell.register
-def _(spec: I2SSpec) -> I2SCell:
-    return I2SCell(spec)
+def _(spec: I2SSpec) -> I2SCell | Int16Cell:
+    return Int16Cell(spec, _column_shape(spec)) if spec.is_int16 else I2SCell(spec)

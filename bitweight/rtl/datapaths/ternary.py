@@ -1,11 +1,10 @@
-"""What the ternary datapaths share: entries of a table, choosing one, and the accumulator."""
+"""What the ternary look-up datapaths share: entries of a table, and choosing one."""
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Array, Mux, Value
 
-from bitweight.rtl.wires import delay, signed_sum
-from bitweight.sim.datapaths.ternary import TernarySpec
+from bitweight.rtl.wires import signed_sum
 
 
 def ternary_sum(weights: Sequence[int], values: Sequence[Value]) -> Value:
@@ -34,13 +33,3 @@ def table_entry(entries: Sequence[Value], index: Value) -> Value:
         filled += filled[-lowest:]
     low, high = (Array(half)[index[:3]] for half in (filled[:8], filled[8:]))
     return Mux(index[3], high, low)
-
-
-def accumulate(m: Module, spec: TernarySpec, terms: Sequence[Value], first: Value) -> Signal:
-    """Return the accumulator of the sum of ``terms``, two edges after them; ``first`` starts it."""
-    total = signed_sum(terms)
-    beat_sum = Signal(total.shape(), reset_less=True)
-    acc = Signal(Shape(spec.acc_width, True), reset_less=True, name="acc_register")
-    first = delay(m, first, 1, "first_register")
-    m.d.sync += [beat_sum.eq(total), acc.eq(Mux(first, 0, acc) + beat_sum)]
-    return acc

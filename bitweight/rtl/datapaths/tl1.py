@@ -15,7 +15,9 @@ from bitweight.rtl.datapath import (
     row_part,
     row_ports,
 )
-from bitweight.rtl.datapaths.ternary import accumulate, table_entry, ternary_sum
+from bitweight.rtl.datapaths.dot_product import accumulate
+from bitweight.rtl.datapaths.ternary import table_entry, ternary_sum
+from bitweight.rtl.wires import delay, signed_sum
 from bitweight.sim.datapaths.tl1 import PAIRS, STORED, ZERO_INDEX, Tl1Spec
 
 
@@ -83,7 +85,8 @@ class Tl1Cell(wiring.Component):
             table = [self.row[pair * size + entry] for entry in range(size)]
             table.insert(ZERO_INDEX, Const(0, table[0].shape()))
             found.append(table_entry(table, index))
-        m.d.comb += self.acc[0].eq(accumulate(m, self.spec, found, self.first))
+        beat_sum = delay(m, signed_sum(found), 1, "beat_sum")
+        accumulate(m, self.spec, self.first, beat_sum, self.acc[0])
         return m
 
 

@@ -15,8 +15,9 @@ from bitweight.rtl.datapath import (
     row_part,
     row_ports,
 )
-from bitweight.rtl.datapaths.ternary import accumulate, table_entry, ternary_sum
-from bitweight.rtl.wires import signed_sum
+from bitweight.rtl.datapaths.dot_product import accumulate
+from bitweight.rtl.datapaths.ternary import table_entry, ternary_sum
+from bitweight.rtl.wires import delay, signed_sum
 from bitweight.sim.datapaths.tl2 import INDEX_BITS, PAIR_OFFSET, STORED, TRIPLES, Tl2Spec
 
 _COLUMN_SHAPE = StructLayout(
@@ -70,15 +71,19 @@ class Tl2Column(wiring.Component):
         signs: list[Value] = []
         for at in range(TRIPLES):
             nibble = self.units[0].word_select(at, 4)
-            is_negative = nibble < PAIR_OFFSET
-            magnitude = Mux(is_negative, PAIR_OFFSET - nibble, nibble - PAIR_OFFSET)
-            signs.append(Mux(self.tail, is_negative, self.units[0][INDEX_BITS + at]))
-            m.d.sync += [
-                held[f"index_{at}"].eq(Mux(self.tail, magnitude, nibble)),
-                held[f"sign_{at}"].eq(signs[at]),
+            is_low, sign = (Signal(name=f"{name}_{at}") for name in ("is_low", "sign"))
+            index = Signal(4, name=f"index_{at}")
+            magnitude = Mux(is_low, PAIR_OFFSET - nibble, nibble - PAIR_OFFSET)
+            m.d.comb += [
+                is_low.eq(nibble < PAIR_OFFSET),
+                index.eq(Mux(self.tail, magnitude, nibble)),
+                sign.eq(Mux(self.tail, is_low, self.units[0][INDEX_BITS + at])),
             ]
-        m.d.sync += held.count.eq(signed_sum(signs))
-        m.d.comb += self.out.eq(held)
+            m.d.sync += [held[f"index_{at}"].eq(index), held[f"sign_{at}"].eq(sign)]
+            signs.append(sign)
+        count = Signal(range(TRIPLES + 1))
+        m.d.comb += [count.eq(signed_sum(signs)), self.out.eq(held)]
+        m.d.sync += held.count.eq(count)
         return m
 
 
@@ -104,11 +109,12 @@ class Tl2Cell(wiring.Component):
             table: list[Value] = [self.row[triple * size + entry] for entry in range(size)]
             table.insert(0, Const(0, table[0].shape()))
             entry = table_entry(table, self.column[f"index_{triple}"])
-            sign = self.column[f"sign_{triple}"].replicate(self.spec.entry_width)
-            terms.append((entry.as_unsigned() ^ sign).as_signed())
-        m.d.comb += self.acc[0].eq(
-            accumulate(m, self.spec, [*terms, self.column.count], self.first)
-        )
+            mask = self.column[f"sign_{triple}"].replicate(self.spec.entry_width)
+            term = Signal(Shape(self.spec.entry_width, True), name=f"term_{triple}")
+            m.d.comb += term.eq(entry.as_unsigned() ^ mask)
+            terms.append(term)
+        beat_sum = delay(m, signed_sum([*terms, self.column.count]), 1, "beat_sum")
+        accumulate(m, self.spec, self.first, beat_sum, self.acc[0])
         return m
 
 

@@ -40,14 +40,19 @@ class TernarySpec:
             raise ValueError(f"Ternary datapaths must have max_k at least 1, not {self.max_k!r}")
 
     @property
-    def acc_width(self) -> int:
-        """Bits that hold every sum of ``max_k`` activations."""
-        return (self.max_k * self.a.max_magnitude).bit_length() + 1
+    def greatest_sum(self) -> int:
+        """Greatest magnitude of a delivered sum."""
+        return self.max_k * self.a.max_magnitude
 
     @property
-    def group(self) -> None:
+    def acc_width(self) -> int:
+        """Bits that hold every sum."""
+        return self.greatest_sum.bit_length() + 1
+
+    @property
+    def group(self) -> int | None:
         """One sum over the whole k."""
-        return
+        return None
 
     @property
     def planes(self) -> int:

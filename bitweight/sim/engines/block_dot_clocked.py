@@ -13,12 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.sim.datapath import contribute, decode, prepare, side, side_sets, units
+from bitweight.sim.datapath import contribute, decode, prepare, settle, side, side_sets, units
 from bitweight.sim.engine import run
 from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.workloads.packed_weights import PackedWeights
 
 _GROUPS_HELD = 2
+
+Cells = list[list[tuple[int, ...]]]
+"""Sums of every cell, by row and column."""
 
 
 class Beat(NamedTuple):
@@ -52,7 +55,7 @@ def _(
     missing = results.size
     # Stage 0 is the input register; what leaves the last stage updates the accumulators.
     stages: deque[Beat | None] = deque([None] * spec.latency)
-    cells = [[(0,) * spec.pe.planes for _ in range(spec.columns)] for _ in range(spec.rows)]
+    cells: Cells = [[()] * spec.columns for _ in range(spec.rows)]
     complete: Beat | None = None
     held: deque[deque[ResultRow]] = deque()
     on_their_way, wait, edge = 0, 0, 1
@@ -66,7 +69,7 @@ def _(
                 on_their_way -= 1
         if complete is not None:
             assert len(held) < _GROUPS_HELD, "a group has nowhere to go"
-            held.append(_copy(cells, complete, m, n))
+            held.append(_copy(spec, cells, complete, m, n))
         leaving = stages.pop()
         if leaving is not None:
             cells = _add(cells, leaving)
@@ -132,11 +135,11 @@ def _side_of(
     return values
 
 
-def _add(cells: list[list[tuple[int, ...]]], beat: Beat) -> list[list[tuple[int, ...]]]:
-    """Return the accumulators after a beat; padded columns keep what they hold."""
+def _add(cells: Cells, beat: Beat) -> Cells:
+    """Return the sums of every cell after a beat; padded columns keep what they hold."""
     return [
         [
-            tuple((0 if beat.first else old) + new for old, new in zip(held, added, strict=True))
+            added if beat.first else tuple(old + new for old, new in zip(held, added, strict=True))
             for held, added in zip(row, sums, strict=False)
         ]
         + row[len(sums) :]
@@ -144,19 +147,20 @@ def _add(cells: list[list[tuple[int, ...]]], beat: Beat) -> list[list[tuple[int,
     ]
 
 
-def _copy(cells: list[list[tuple[int, ...]]], beat: Beat, m: int, n: int) -> deque[ResultRow]:
+def _copy(spec: BlockDotSpec, cells: Cells, beat: Beat, m: int, n: int) -> deque[ResultRow]:
     """Return the result beats of a complete group: valid rows only, plane by plane."""
-    valid = min(len(cells[0]), n - beat.column)
+    columns, rows = min(spec.columns, n - beat.column), min(spec.rows, m - beat.row)
+    settled = [[settle(spec.pe, sums) for sums in row[:columns]] for row in cells[:rows]]
     return deque(
         ResultRow(
             row=beat.row + i,
             column=beat.column,
             plane=plane,
             group=beat.group,
-            sums=[cells[i][j][plane] for j in range(valid)],
+            sums=[accumulators[plane] for accumulators in row],
         )
-        for i in range(min(len(cells), m - beat.row))
-        for plane in range(len(cells[0][0]))
+        for i, row in enumerate(settled)
+        for plane in range(spec.pe.planes)
     )
 
 

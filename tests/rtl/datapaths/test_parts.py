@@ -8,7 +8,7 @@ from parts import layout_bits, packed_bits, play
 
 from bitweight.rtl.datapath import cell, column_part, row_part
 from bitweight.sim import DATAPATHS
-from bitweight.sim.datapath import contribute, decode, draw, prepare, side, side_sets, units
+from bitweight.sim.datapath import contribute, decode, draw, prepare, settle, side, side_sets, units
 from bitweight.verify.plan import switches
 
 BEATS = 24
@@ -68,7 +68,8 @@ def test_parts_answer_as_the_model_after_their_latency(variant: str) -> None:
 def check_cell(pe: Any, rows: list[Any], columns: list[Any]) -> None:
     """Accumulate all beats, starting anew at every fifth."""
     part = cell(pe)
-    inputs, wanted, total = [], [], [0] * pe.planes
+    inputs, wanted = [], []
+    sums: list[int] = []
     for beat, (row, column) in enumerate(zip(rows, columns, strict=True)):
         is_first = beat % 5 == 0
         inputs.append(
@@ -79,6 +80,7 @@ def check_cell(pe: Any, rows: list[Any], columns: list[Any]) -> None:
             }
         )
         added = contribute(pe, row, column)
-        total = [(0 if is_first else old) + new for old, new in zip(total, added, strict=True)]
-        wanted.append(packed_bits(total, pe.acc_width))
+        before = [0] * len(added) if is_first else sums
+        sums = [old + new for old, new in zip(before, added, strict=True)]
+        wanted.append(packed_bits(settle(pe, sums), pe.acc_width))
     assert play(part, inputs, "acc", pe.cell_latency) == wanted
