@@ -11,6 +11,7 @@ from bitweight.sim.datapath import DatapathSpec
 from bitweight.sim.datapaths.bcq import BcqSpec
 from bitweight.sim.datapaths.dual_grained import DualGrainedSpec
 from bitweight.sim.datapaths.i2_s import I2SSpec
+from bitweight.sim.datapaths.seedlm import SeedlmSpec
 from bitweight.sim.datapaths.shift_add import ShiftAddSpec
 from bitweight.sim.datapaths.tl1 import Tl1Spec
 from bitweight.sim.datapaths.tl2 import Tl2Spec
@@ -33,6 +34,7 @@ from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.same_weight_mac import SameWeightMacSpec
 from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
 from bitweight.sim.spec import DesignSpec, EngineSpec, PeSpec
+from bitweight.workloads.formats.seedlm import SEEDLM3
 from bitweight.workloads.formats.trit_planes import TritNine, TritPlanes
 from bitweight.workloads.formats.value_table import NF3, ValueTable
 from bitweight.workloads.settings import nearest, vary
@@ -57,6 +59,8 @@ _ENGINES: tuple[EngineSpec, ...] = (
     LaconicSpec(),
 )
 _DATAPATHS: tuple[DatapathSpec, ...] = (
+    SeedlmSpec(),
+    SeedlmSpec(format=SEEDLM3),
     ValueTableSpec(),
     ValueTableSpec(format=ValueTable(table=NF3)),
     DualGrainedSpec(),

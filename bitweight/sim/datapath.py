@@ -194,7 +194,8 @@ class DatapathSpec(Protocol):
         """Clocks from one beat to the next: 1, or what a serial column part needs.
 
         Beyond 1 the column part gets ``start`` with each beat and puts out zeros except for the one
-        clock, ``column_latency`` edges after it (at most ``interval - 1``), in which it answers.
+        clock, ``column_latency`` edges after it, in which it answers. That is at most
+        ``interval - 1 + row_latency``: as long as the row part holds the beat's activations.
         """
         ...
 

@@ -6,6 +6,7 @@ from bitweight.rtl.datapaths.dual_grained import DualGrainedColumn, FactoredCell
 from bitweight.rtl.datapaths.exponent_add import ExponentAdd
 from bitweight.rtl.datapaths.half_table import HalfTableRow
 from bitweight.rtl.datapaths.i2_s import I2SCell, I2SColumn, I2SRow
+from bitweight.rtl.datapaths.seedlm import HeldRow, RegisterColumn, SeedlmCell, WindowColumn
 from bitweight.rtl.datapaths.shift_add import ShiftAddCell, ShiftAddColumn
 from bitweight.rtl.datapaths.tl1 import Tl1Cell, Tl1Column, Tl1Row
 from bitweight.rtl.datapaths.tl2 import Tl2Cell, Tl2Column, Tl2Row
@@ -20,10 +21,13 @@ __all__ = [
     "ExponentAdd",
     "FactoredCell",
     "HalfTableRow",
+    "HeldRow",
     "I2SCell",
     "I2SColumn",
     "I2SRow",
     "PlainRow",
+    "RegisterColumn",
+    "SeedlmCell",
     "ShiftAddCell",
     "ShiftAddColumn",
     "Tl1Cell",
@@ -36,4 +40,5 @@ __all__ = [
     "TritPlanesColumn",
     "TritPlanesRow",
     "ValueTableColumn",
+    "WindowColumn",
 ]

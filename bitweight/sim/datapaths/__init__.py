@@ -4,6 +4,7 @@ from bitweight.sim.datapaths.bcq import BcqSpec
 from bitweight.sim.datapaths.dual_grained import DualGrainedSpec
 from bitweight.sim.datapaths.exponent_add import ExponentAddSpec
 from bitweight.sim.datapaths.i2_s import I2SSpec
+from bitweight.sim.datapaths.seedlm import SeedlmSpec
 from bitweight.sim.datapaths.shift_add import ShiftAddSpec
 from bitweight.sim.datapaths.tl1 import Tl1Spec
 from bitweight.sim.datapaths.tl2 import Tl2Spec
@@ -15,6 +16,7 @@ __all__ = [
     "DualGrainedSpec",
     "ExponentAddSpec",
     "I2SSpec",
+    "SeedlmSpec",
     "ShiftAddSpec",
     "Tl1Spec",
     "Tl2Spec",

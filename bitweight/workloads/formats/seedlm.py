@@ -14,8 +14,8 @@ Source: SeedLM, arXiv 2410.10714, section 3 and Table 1 (blocks), appendix A (re
 of fields in a word, blocks that straddle rows and the seed as a state label are our reading.
 """
 
-from dataclasses import dataclass
-from enum import Enum
+import enum
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -33,10 +33,10 @@ from bitweight.workloads.packed_weights import (
 _EXPONENT_BITS = 4
 _COEFFICIENT_BITS = 4
 _LEAST = -8  # of an exponent and of a coefficient
-_MOST_WORD_BITS = 63  # words are handled as int64
+_MOST_WORD_BITS = 62  # of one unit in a beat of an engine
 
 
-class ExponentRule(Enum):
+class ExponentRule(enum.StrEnum):
     """How an encoder picks e for real coefficients t; decoders need not know.
 
     Relative Frobenius error on N(0, 0.02**2) weights, 4-bit and 3-bit: FULL_RANGE 0.123 and 0.225,
@@ -49,7 +49,7 @@ class ExponentRule(Enum):
     """``max floor(log2 |t|)``, as printed in the paper: coefficients stay within -2..2."""
 
 
-class SeedLmCodes(NamedTuple):
+class SeedlmCodes(NamedTuple):
     """The fields of every word, in the order of the stream.
 
     Attributes:
@@ -64,7 +64,7 @@ class SeedLmCodes(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeedLm:
+class Seedlm:
     """Blocks of weights as seeds and coefficients.
 
     Attributes:
@@ -73,17 +73,17 @@ class SeedLm:
         lfsr_length: Bits of a seed, its K.
         row_aligned: Whether each output's weights start a block and a byte of their own. Otherwise
             blocks run on from one output to the next and only the last is padded with zeros.
-        exponent_rule: How the encoder picks e.
+        exponent_rule: How the encoder picks e. Words decode the same, so formats are equal without.
     """
 
     block: int
     latent: int
     lfsr_length: int = 16
     row_aligned: bool = False
-    exponent_rule: ExponentRule = ExponentRule.FULL_RANGE
+    exponent_rule: ExponentRule = field(default=ExponentRule.FULL_RANGE, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse registers without taps, too many coefficients and words beyond int64."""
+        """Refuse registers without taps, too many coefficients and words beyond an engine's."""
         if self.lfsr_length not in TAPS:
             raise ValueError(
                 f"LFSR length must be {min(TAPS)} to {max(TAPS)} bits, not {self.lfsr_length!r}"
@@ -133,7 +133,7 @@ class SeedLm:
                 f"{self.name} words must hold seeds 1 to {(1 << self.lfsr_length) - 1}, not 0"
             )
 
-    def pack(self, codes: SeedLmCodes, *, k: int, n: int) -> PackedWeights:
+    def pack(self, codes: SeedlmCodes, *, k: int, n: int) -> PackedWeights:
         """Pack the fields of all blocks of a (k, n) matrix."""
         words = codes.seeds | (codes.exponents - _LEAST) << self.lfsr_length
         for p in range(self.latent):
@@ -144,13 +144,13 @@ class SeedLm:
             format=self, k=k, n=n, words=streams if self.row_aligned else streams[0]
         )
 
-    def unpack(self, packed: PackedWeights) -> SeedLmCodes:
+    def unpack(self, packed: PackedWeights) -> SeedlmCodes:
         """Return the fields of all blocks."""
         _streams, blocks = self._streams(k=packed.k, n=packed.n)
         words = unpack_bits(packed.words, self.word_bits, blocks).reshape(-1)
         coefficients = words >> self.lfsr_length + _EXPONENT_BITS
         nibbles = coefficients[:, None] >> _COEFFICIENT_BITS * np.arange(self.latent) & 15
-        return SeedLmCodes(
+        return SeedlmCodes(
             seeds=words & (1 << self.lfsr_length) - 1,
             exponents=(words >> self.lfsr_length & 15) + _LEAST,
             coefficients=(nibbles ^ 8) - 8,
@@ -195,5 +195,5 @@ class SeedLm:
         return 1, -(-k * n // self.block)
 
 
-SEEDLM4 = SeedLm(block=8, latent=3)
-SEEDLM3 = SeedLm(block=12, latent=4)
+SEEDLM4 = Seedlm(block=8, latent=3)
+SEEDLM3 = Seedlm(block=12, latent=4)

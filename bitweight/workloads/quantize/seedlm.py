@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitweight.workloads.formats.lfsr import states
-from bitweight.workloads.formats.seedlm import ExponentRule, SeedLm, SeedLmCodes
+from bitweight.workloads.formats.seedlm import ExponentRule, Seedlm, SeedlmCodes
 from bitweight.workloads.packed_weights import PackedWeights
 from bitweight.workloads.quantize.encode import Progress, check_weights, encode, no_progress
 from bitweight.workloads.quantize.seedlm_search import (
@@ -38,7 +38,7 @@ _HEADROOM = {ExponentRule.FULL_RANGE: 2, ExponentRule.LITERAL: 0}
 
 @encode.register
 def _(
-    form: SeedLm, w: NDArray[np.floating[Any]], *, on_done: Progress = no_progress
+    form: Seedlm, w: NDArray[np.floating[Any]], *, on_done: Progress = no_progress
 ) -> PackedWeights:
     values = check_weights(w)
     most = _GREATEST_TERM * form.latent
@@ -51,7 +51,7 @@ def _(
     return form.pack(codes, k=values.shape[0], n=values.shape[1])
 
 
-def _search(form: SeedLm, weights: NDArray[np.float64], on_done: Progress) -> SeedLmCodes:
+def _search(form: Seedlm, weights: NDArray[np.float64], on_done: Progress) -> SeedlmCodes:
     """Return the best codes of every block, shape (blocks, block)."""
     blocks = Blocks.of(weights, form.latent)
     upper = np.triu_indices(form.block)
@@ -64,7 +64,7 @@ def _search(form: SeedLm, weights: NDArray[np.float64], on_done: Progress) -> Se
             part = blocks.part(slice(start, start + _BLOCKS_AT_ONCE))
             keep_best(_products(part, upper) @ shares.T, part, bases, by)
             on_done(chunk * len(tiles) + tile + 1, len(chunks) * len(tiles))
-    return SeedLmCodes(blocks.seed, blocks.exponent, blocks.coefficients)
+    return SeedlmCodes(blocks.seed, blocks.exponent, blocks.coefficients)
 
 
 def _margin(terms: int, latent: int) -> float:
@@ -77,7 +77,7 @@ def _margin(terms: int, latent: int) -> float:
     return 1.1 * (terms + 5) * _HALF_ULP * math.sqrt(latent)
 
 
-def _bases(form: SeedLm, first: int, end: int) -> tuple[Bases, NDArray[np.float32]]:
+def _bases(form: Seedlm, first: int, end: int) -> tuple[Bases, NDArray[np.float32]]:
     """Return the matrices of some seeds, and each Q Q^T as its upper triangle, doubled off it."""
     sequence = states(
         np.arange(first, end), length=form.lfsr_length, count=form.block * form.latent

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitweight.workloads.formats.lfsr import states
-from bitweight.workloads.formats.seedlm import SEEDLM3, SEEDLM4, SeedLm, SeedLmCodes
+from bitweight.workloads.formats.seedlm import SEEDLM3, SEEDLM4, Seedlm, SeedlmCodes
 from bitweight.workloads.packed_weights import PackedWeights, apply_scales
 from bitweight.workloads.weight_formats import FORMATS
 
 
 @st.composite
-def packed_cases(draw: st.DrawFn) -> tuple[PackedWeights, SeedLmCodes]:
+def packed_cases(draw: st.DrawFn) -> tuple[PackedWeights, SeedlmCodes]:
     """Draw a format, a matrix size and codes of all its blocks; return them packed too."""
     block = draw(st.integers(1, 13))
-    form = SeedLm(
+    form = Seedlm(
         block=block,
         latent=draw(st.integers(1, min(block, 5))),
         lfsr_length=draw(st.integers(2, 24)),
@@ -25,7 +25,7 @@ def packed_cases(draw: st.DrawFn) -> tuple[PackedWeights, SeedLmCodes]:
     k, n = draw(st.integers(1, 30)), draw(st.integers(1, 4))
     count = n * -(-k // block) if form.row_aligned else -(-k * n // block)
     rng = np.random.default_rng(draw(st.integers(0, 999)))
-    codes = SeedLmCodes(
+    codes = SeedlmCodes(
         rng.integers(1, 1 << form.lfsr_length, count),
         rng.integers(-8, 8, count),
         rng.integers(-8, 8, (count, form.latent)),
@@ -33,20 +33,20 @@ def packed_cases(draw: st.DrawFn) -> tuple[PackedWeights, SeedLmCodes]:
     return form.pack(codes, k=k, n=n), codes
 
 
-def form_of(packed: PackedWeights) -> SeedLm:
-    assert isinstance(packed.format, SeedLm)
+def form_of(packed: PackedWeights) -> Seedlm:
+    assert isinstance(packed.format, Seedlm)
     return packed.format
 
 
 @given(case=packed_cases())
-def test_packing_keeps_every_code(case: tuple[PackedWeights, SeedLmCodes]) -> None:
+def test_packing_keeps_every_code(case: tuple[PackedWeights, SeedlmCodes]) -> None:
     packed, codes = case
     for found, wanted in zip(form_of(packed).unpack(packed), codes, strict=True):
         np.testing.assert_array_equal(found, wanted)
 
 
 @given(case=packed_cases())
-def test_bits_by_formula_are_the_bytes_held(case: tuple[PackedWeights, SeedLmCodes]) -> None:
+def test_bits_by_formula_are_the_bytes_held(case: tuple[PackedWeights, SeedlmCodes]) -> None:
     packed, _ = case
     bits = packed.format.bits_per_weight(k=packed.k, n=packed.n)
     assert packed.bytes * 8 == round(bits * packed.k * packed.n, 6)
@@ -54,7 +54,7 @@ def test_bits_by_formula_are_the_bytes_held(case: tuple[PackedWeights, SeedLmCod
 
 @given(case=packed_cases())
 def test_a_weight_is_its_states_times_the_coefficients(
-    case: tuple[PackedWeights, SeedLmCodes],
+    case: tuple[PackedWeights, SeedlmCodes],
 ) -> None:
     packed, codes = case
     form, w = form_of(packed), packed.dequantise()
@@ -78,7 +78,7 @@ def test_a_weight_is_its_states_times_the_coefficients(
 
 @given(case=packed_cases(), seed=st.integers(0, 99))
 def test_scaled_integer_sums_are_the_products_with_the_weights(
-    case: tuple[PackedWeights, SeedLmCodes], seed: int
+    case: tuple[PackedWeights, SeedlmCodes], seed: int
 ) -> None:
     packed, _ = case
     w = packed.dequantise()
@@ -89,13 +89,13 @@ def test_scaled_integer_sums_are_the_products_with_the_weights(
 
 
 def test_a_word_holds_seed_exponent_and_coefficients_from_bit_0_up() -> None:
-    codes = SeedLmCodes(np.array([0x1234]), np.array([-3]), np.array([[5, -3, 7]]))
+    codes = SeedlmCodes(np.array([0x1234]), np.array([-3]), np.array([[5, -3, 7]]))
     packed = SEEDLM4.pack(codes, k=8, n=1)
     assert packed.words.tobytes() == (0x7D551234).to_bytes(4, "little")
 
 
 def test_words_of_36_bits_form_one_stream() -> None:
-    codes = SeedLmCodes(
+    codes = SeedlmCodes(
         np.array([0x1234, 0xBEEF]), np.array([7, -8]), np.array([[1, 2, 3, 4], [-1, -2, -3, -4]])
     )
     packed = SEEDLM3.pack(codes, k=12, n=2)
@@ -103,25 +103,25 @@ def test_words_of_36_bits_form_one_stream() -> None:
 
 
 def test_a_row_aligned_stream_pads_each_output_to_bytes() -> None:
-    codes = SeedLmCodes(
+    codes = SeedlmCodes(
         np.array([0x1234, 0xBEEF]), np.array([7, -8]), np.array([[1, 2, 3, 4], [-1, -2, -3, -4]])
     )
-    packed = SeedLm(block=12, latent=4, row_aligned=True).pack(codes, k=12, n=2)
+    packed = Seedlm(block=12, latent=4, row_aligned=True).pack(codes, k=12, n=2)
     assert [row.tobytes().hex() for row in packed.words] == ["34121f3204", "efbef0de0c"]
 
 
 def test_the_reference_vector_decodes_to_its_sums() -> None:
-    codes = SeedLmCodes(np.array([0x1234]), np.array([0]), np.array([[5, -3, 7]]))
+    codes = SeedlmCodes(np.array([0x1234]), np.array([0]), np.array([[5, -3, 7]]))
     sums = SEEDLM4.pack(codes, k=8, n=1).dequantise()[:, 0] * 32767
     wanted = [-110651, 145908, 46909, -22811, 181466, 239771, 42255, -80742]
     np.testing.assert_allclose(sums, wanted, rtol=1e-15)
 
 
 def test_the_papers_example_of_a_matrix() -> None:
-    form = SeedLm(block=4, latent=2, lfsr_length=3)
+    form = Seedlm(block=4, latent=2, lfsr_length=3)
     columns = []
     for q in ([1, 0], [0, 1]):
-        codes = SeedLmCodes(np.array([4]), np.array([0]), np.array([q]))
+        codes = SeedlmCodes(np.array([4]), np.array([0]), np.array([q]))
         columns.append(form.pack(codes, k=4, n=1).dequantise()[:, 0])
     v = np.array([[2, 5], [6, 7], [3, 1], [4, 2]])
     np.testing.assert_array_equal(np.stack(columns, axis=1), (v - 4) / 3)
@@ -133,7 +133,7 @@ def test_the_published_blocks_have_4_and_3_bits_per_weight() -> None:
 
 
 def test_seed_zero_is_refused() -> None:
-    codes = SeedLmCodes(np.array([1, 0]), np.zeros(2, int), np.zeros((2, 3), int))
+    codes = SeedlmCodes(np.array([1, 0]), np.zeros(2, int), np.zeros((2, 3), int))
     with pytest.raises(ValueError, match="seedlm4 words must hold seeds 1 to 65535, not 0"):
         SEEDLM4.pack(codes, k=8, n=2)
 
@@ -149,9 +149,9 @@ def test_words_must_fill_the_matrix() -> None:
         ({"lfsr_length": 25}, "LFSR length must be 2 to 24 bits, not 25"),
         ({"latent": 9}, "Coefficients of a block must number 1 to 8 (its weights), not 9"),
         ({"latent": 0}, "Coefficients of a block must number 1 to 8 (its weights), not 0"),
-        ({"block": 12, "latent": 12}, "SeedLM word must have at most 63 bits, not 68"),
+        ({"block": 12, "latent": 12}, "SeedLM word must have at most 62 bits, not 68"),
     ],
 )
 def test_impossible_blocks_are_refused(fields: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        SeedLm(**{"block": 8, "latent": 3, **fields})
+        Seedlm(**{"block": 8, "latent": 3, **fields})

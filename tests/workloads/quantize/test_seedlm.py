@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from bitweight.workloads.formats.lfsr import states
-from bitweight.workloads.formats.seedlm import SEEDLM3, SEEDLM4, ExponentRule, SeedLm
+from bitweight.workloads.formats.seedlm import SEEDLM3, SEEDLM4, ExponentRule, Seedlm
 from bitweight.workloads.packed_weights import PackedWeights
 from bitweight.workloads.quantize import encode
 from bitweight.workloads.quantize.seedlm_search import factorise
@@ -19,13 +19,13 @@ from bitweight.workloads.quantize.seedlm_search import factorise
 HEADROOM = {ExponentRule.FULL_RANGE: 2, ExponentRule.LITERAL: 0}
 
 
-def matrices_of(form: SeedLm) -> NDArray[np.int64]:
+def matrices_of(form: Seedlm) -> NDArray[np.int64]:
     seeds = np.arange(1, 1 << form.lfsr_length)
     sequence = states(seeds, length=form.lfsr_length, count=form.block * form.latent)
     return sequence.reshape(-1, form.block, form.latent) - (1 << (form.lfsr_length - 1))
 
 
-def least_error(form: SeedLm, w: NDArray[np.float64]) -> float:
+def least_error(form: Seedlm, w: NDArray[np.float64]) -> float:
     """Return the least squared error of one block over all seeds, by definition."""
     u = matrices_of(form) / form.divisor
     t = np.linalg.pinv(u, rcond=1e-9) @ w
@@ -39,7 +39,7 @@ def least_error(form: SeedLm, w: NDArray[np.float64]) -> float:
 
 def errors_of(packed: PackedWeights, w: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the squared error of every block."""
-    assert isinstance(packed.format, SeedLm)
+    assert isinstance(packed.format, Seedlm)
     rest = packed.format.to_blocks(w - packed.dequantise())
     return (rest * rest).sum(axis=1)
 
@@ -56,7 +56,7 @@ SCALES = [1e-4, 7e-4, 2e-3, 0.02, 0.3, 20.0, 500.0]
     scale=st.sampled_from(SCALES),
 )
 def test_no_seed_has_a_lower_error_than_the_one_chosen(
-    form: SeedLm, rule: ExponentRule, seed: int, scale: float
+    form: Seedlm, rule: ExponentRule, seed: int, scale: float
 ) -> None:
     form = dataclasses.replace(form, exponent_rule=rule)
     w = np.random.default_rng(seed).normal(0, scale, (form.block, 2)).clip(-3000, 3000)
@@ -75,7 +75,7 @@ def test_no_seed_has_a_lower_error_than_the_one_chosen(
 def test_short_registers_are_searched_wholly_too(
     length: int, block: int, seed: int, scale: float
 ) -> None:
-    form = SeedLm(block=block, latent=min(block, 3), lfsr_length=length, row_aligned=True)
+    form = Seedlm(block=block, latent=min(block, 3), lfsr_length=length, row_aligned=True)
     # Dependent columns have many least-squares solutions, which rounding makes differ.
     ranks = np.linalg.matrix_rank(matrices_of(form).astype(float), rtol=1e-9)
     assume((ranks == form.latent).all())
@@ -86,7 +86,7 @@ def test_short_registers_are_searched_wholly_too(
 
 def test_a_column_that_depends_on_the_ones_before_takes_no_coefficient() -> None:
     # Two bits have a period of three states: all rows of a matrix are the same.
-    form = SeedLm(block=6, latent=3, lfsr_length=2)
+    form = Seedlm(block=6, latent=3, lfsr_length=2)
     packed = encode(form, np.full((6, 1), -0.75))
     assert np.count_nonzero(form.unpack(packed).coefficients) == 1
     np.testing.assert_array_equal(packed.dequantise(), -0.75)
@@ -94,7 +94,7 @@ def test_a_column_that_depends_on_the_ones_before_takes_no_coefficient() -> None
 
 @settings(max_examples=10)
 @given(form=st.sampled_from([SEEDLM4, SEEDLM3]), data=st.data())
-def test_weights_that_a_word_holds_exactly_come_back(form: SeedLm, data: st.DataObject) -> None:
+def test_weights_that_a_word_holds_exactly_come_back(form: Seedlm, data: st.DataObject) -> None:
     seed = data.draw(st.integers(1, 65535))
     q = data.draw(
         npst.arrays(np.int64, form.latent, elements=st.integers(-7, 7)).filter(
@@ -117,7 +117,7 @@ def test_weights_that_a_word_holds_exactly_come_back(form: SeedLm, data: st.Data
     ],
 )
 def test_normal_weights_have_the_known_error(
-    form: SeedLm, rule: ExponentRule, published: float
+    form: Seedlm, rule: ExponentRule, published: float
 ) -> None:
     form = dataclasses.replace(form, exponent_rule=rule)
     w = np.random.default_rng(1).normal(0, 0.02, (form.block * 50, 52))  # 2,600 blocks
@@ -126,7 +126,7 @@ def test_normal_weights_have_the_known_error(
 
 
 @pytest.mark.parametrize("form", [SEEDLM4, SEEDLM3])
-def test_inverses_are_those_of_the_singular_values_down_to_the_worst_matrix(form: SeedLm) -> None:
+def test_inverses_are_those_of_the_singular_values_down_to_the_worst_matrix(form: Seedlm) -> None:
     centred = matrices_of(form)
     u = centred / form.divisor
     singular = np.linalg.svd(u, compute_uv=False)
@@ -153,7 +153,7 @@ def test_blocks_may_straddle_outputs_and_only_the_last_is_padded() -> None:
 
 
 def test_row_aligned_outputs_are_encoded_apart() -> None:
-    form = SeedLm(block=12, latent=4, row_aligned=True)
+    form = Seedlm(block=12, latent=4, row_aligned=True)
     w = np.random.default_rng(4).normal(0, 0.02, (30, 3))
     packed = encode(form, w)
     for j in range(3):
