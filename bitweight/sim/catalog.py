@@ -1,11 +1,13 @@
 """The catalog: every design by name, as data.
 
 ``DESIGNS`` lists engines (``engine/pe``), ``PES`` the PEs. A name may carry operand formats:
-``systolic_os/mac/int4xint8`` is the entry ``systolic_os/mac`` with a in int4 and b in int8.
+``systolic_os/mac/int4xint8`` is the entry ``systolic_os/mac`` with a in int4 and b in int8, and
+``systolic_os/mac/int8xnf4`` that entry behind a decoder of nf4 codes (``sim.engines.decoded``).
 """
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import cast
 
 from bitweight.sim.datapath import DatapathSpec
 from bitweight.sim.datapaths.bcq import BcqSpec
@@ -23,10 +25,12 @@ from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.column_dealt import DealtColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
+from bitweight.sim.engines.decoded import DecodedSpec
 from bitweight.sim.engines.laconic import LaconicSpec
 from bitweight.sim.engines.matrix_2d import Matrix2dSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.engines.systolic_ws import SystolicWsSpec
+from bitweight.sim.lane_codes import lane_codes
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.dealt import DealtPeSpec
 from bitweight.sim.pe.digit import GroupedSpec, SharedEncoderSpec, SparseDigitSpec
@@ -34,10 +38,12 @@ from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.same_weight_mac import SameWeightMacSpec
 from bitweight.sim.pe.same_weight_tree import SameWeightTreeSpec
 from bitweight.sim.spec import DesignSpec, EngineSpec, PeSpec
+from bitweight.workloads.formats import INT4, INT8, IntFormat
 from bitweight.workloads.formats.seedlm import SEEDLM3
 from bitweight.workloads.formats.trit_planes import TritNine, TritPlanes
 from bitweight.workloads.formats.value_table import NF3, ValueTable
 from bitweight.workloads.settings import nearest, vary
+from bitweight.workloads.weight_formats import FORMATS
 
 _PES: tuple[PeSpec, ...] = (MacSpec(), CarrySaveMacSpec())
 _ENGINES: tuple[EngineSpec, ...] = (
@@ -97,7 +103,7 @@ def design(name: str, settings: Iterable[str] = ()) -> DesignSpec:
     """Return the engine that ``name`` and ``settings`` describe.
 
     Args:
-        name: ``engine/pe`` or ``engine/pe/AxB``.
+        name: ``engine/pe`` or ``engine/pe/AxB``, B an integer format or a packed one.
         settings: ``field=value`` with dotted fields, for example ``rows=32`` or ``pe.a=int4``.
 
     Raises:
@@ -113,5 +119,16 @@ def design(name: str, settings: Iterable[str] = ()) -> DesignSpec:
         a, is_pair, b = formats.partition("x")
         if not is_pair:
             raise ValueError(f"Operand formats must look like int8xint4, not {formats!r}")
-        spec = vary(spec, (f"pe.a={a}", f"pe.b={b}"))
+        spec = _with_operands(spec, a, b)
     return vary(spec, settings)
+
+
+def _with_operands(spec: DesignSpec, a: str, b: str) -> DesignSpec:
+    """Return an engine with the formats of ``a`` and ``b``, or behind a decoder if b is packed."""
+    is_packed = b in FORMATS and b not in {str(INT4), str(INT8)}
+    if not is_packed or isinstance(spec, BlockDotSpec):
+        return vary(spec, (f"pe.a={a}", f"pe.b={b}"))
+    form = FORMATS[b]
+    width = lane_codes(form).weights.width
+    engine = cast(EngineSpec, vary(spec, (f"pe.a={a}", f"pe.b={IntFormat(width=width)}")))
+    return DecodedSpec(decoder=form, engine=engine)

@@ -130,15 +130,17 @@ class PortBeats:
         lanes: Elements of a beat.
         locate: Takes beat numbers, shape (beats,), and returns the row and the column of every
             lane, each of shape (beats, lanes); those outside the matrix are padding.
+        padding: What lanes outside the matrix carry.
     """
 
     matrix: str
     count: int
     lanes: int
     locate: Locate
+    padding: int = 0
 
     def gather(self, values: NDArray[np.integer], start: int, stop: int) -> NDArray[np.int64]:
-        """Return what beats ``start`` to ``stop`` carry of ``values``; padding is 0.
+        """Return what beats ``start`` to ``stop`` carry of ``values``.
 
         Args:
             values: The matrix, shape (rows, columns).
@@ -151,7 +153,7 @@ class PortBeats:
         rows, columns = self.locate(np.arange(start, min(stop, self.count), dtype=np.int64))
         is_inside = (rows < values.shape[0]) & (columns < values.shape[1])
         taken = values[np.where(is_inside, rows, 0), np.where(is_inside, columns, 0)]
-        return np.where(is_inside, taken, 0).astype(np.int64)
+        return np.where(is_inside, taken, self.padding).astype(np.int64)
 
 
 class PortValues(NamedTuple):

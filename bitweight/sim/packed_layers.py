@@ -13,12 +13,15 @@ from bitweight.sim.catalog import DATAPATHS
 from bitweight.sim.datapath import draw
 from bitweight.sim.engine import Activity, MatmulResult, cycles, simulate
 from bitweight.sim.engines.block_dot import BlockDotSpec
+from bitweight.sim.engines.decoded import DecodedSpec
 from bitweight.sim.layers import Binding, Golden, LayerResult, packed_format, run, run_gemm
 from bitweight.workloads.gemm import Gemm
 from bitweight.workloads.operands import Distribution
 from bitweight.workloads.packed_layer import AnyLayer, PackedLayer
 from bitweight.workloads.packed_weights import WeightFormat
 from bitweight.workloads.weight_formats import quantize_command
+
+PackedEngineSpec = BlockDotSpec | DecodedSpec
 
 
 def engine_of(form: WeightFormat) -> BlockDotSpec:
@@ -36,7 +39,7 @@ def engine_of(form: WeightFormat) -> BlockDotSpec:
     return nearest if pe.format == form else replace(nearest, pe=replace(pe, format=form))
 
 
-def check_weights(spec: BlockDotSpec, layer: AnyLayer) -> PackedLayer:
+def check_weights(spec: PackedEngineSpec, layer: AnyLayer) -> PackedLayer:
     """Return the layer, whose weights are packed in the engine's very format.
 
     Raises:
@@ -55,7 +58,7 @@ def check_weights(spec: BlockDotSpec, layer: AnyLayer) -> PackedLayer:
 
 
 @run.register
-def _(spec: BlockDotSpec, layer: AnyLayer, binding: str = Binding.X) -> LayerResult:
+def _(spec: PackedEngineSpec, layer: AnyLayer, binding: str = Binding.X) -> LayerResult:
     _check_binding(binding)
     packed = check_weights(spec, layer)
     result = simulate(spec, packed.x, packed.weights)
@@ -64,7 +67,7 @@ def _(spec: BlockDotSpec, layer: AnyLayer, binding: str = Binding.X) -> LayerRes
 
 @run_gemm.register
 def _(
-    spec: BlockDotSpec,
+    spec: PackedEngineSpec,
     gemm: Gemm,
     binding: str = Binding.X,
     *,
@@ -78,7 +81,8 @@ def _(
         return _layer_result(spec, gemm, sizes)
     rng = np.random.default_rng(seed)
     x = operands.draw(spec.pe.a, (gemm.m, gemm.k), rng)
-    weights = draw(spec.pe, rng, k=gemm.k, n=gemm.n)
+    block = spec if isinstance(spec, BlockDotSpec) else engine_of(spec.decoder)
+    weights = draw(block.pe, rng, k=gemm.k, n=gemm.n)
     return _layer_result(spec, gemm, simulate(spec, x, weights))
 
 
@@ -89,7 +93,7 @@ def _check_binding(binding: str) -> None:
         )
 
 
-def _layer_result(spec: BlockDotSpec, gemm: Gemm, result: MatmulResult) -> LayerResult:
+def _layer_result(spec: PackedEngineSpec, gemm: Gemm, result: MatmulResult) -> LayerResult:
     return LayerResult(
         name=gemm.name,
         m=gemm.m,

@@ -18,6 +18,7 @@ from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.sim.engines.column import ColumnSpec
 from bitweight.sim.engines.column_dealt import DealtColumnSpec
 from bitweight.sim.engines.cube import CubeSpec
+from bitweight.sim.engines.decoded import DecodedSpec
 from bitweight.sim.engines.laconic import LaconicSpec
 from bitweight.sim.engines.matrix_2d import Matrix2dSpec
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
@@ -30,6 +31,7 @@ __all__ = [
     "ColumnSpec",
     "CubeSpec",
     "DealtColumnSpec",
+    "DecodedSpec",
     "LaconicSpec",
     "Matrix2dSpec",
     "SystolicOsSpec",
