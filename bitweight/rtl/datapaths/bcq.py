@@ -52,10 +52,13 @@ class BcqCell(wiring.Component):
         """Build the cell."""
         m = Module()
         spec, size = self.spec, 1 << (self.spec.key - 1)
-        starts = [table * size for table in range(spec.keys)]
+        starts = range(0, spec.keys * size, size)
         tables = [[self.row[start + at] for at in range(size)] for start in starts]
         planes = [
-            [read(table, self.column[plane * spec.keys + at]) for at, table in enumerate(tables)]
+            [
+                read(m, table, self.column[plane * spec.keys + at], f"read_{plane}_{at}")
+                for at, table in enumerate(tables)
+            ]
             for plane in range(spec.units)
         ]
         if spec.format.offset:

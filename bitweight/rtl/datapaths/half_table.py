@@ -63,17 +63,18 @@ def tables_shape(spec: LookupSpec) -> ArrayLayout:
 
 def half_key(key: Value) -> Value:
     """Return the entry that a key reads and, above it, whether it is negated."""
-    negated = ~key[-1]
-    return Cat(key[:-1] ^ negated.replicate(len(key) - 1), negated)
+    return Cat(Mux(key[-1], key[:-1], ~key[:-1]), ~key[-1])
 
 
-def read(table: Sequence[Value], key: Value) -> Value:
+def read(m: Module, table: Sequence[Value], key: Value, name: str) -> Value:
     """Return the entry of a half key, or its negative: a tree of multiplexers."""
     level = list(table)
     for bit in range(len(key) - 1):
         pairs = range(0, len(level), 2)
         level = [Mux(key[bit], level[at + 1], level[at]) for at in pairs]
-    return Mux(key[-1], -level[0], level[0])
+    entry = Signal(level[0].shape(), name=name)
+    m.d.comb += entry.eq(level[0])
+    return Mux(key[-1], -entry, entry)
 
 
 def _half_table(x: Sequence[Value]) -> list[Value]:

@@ -61,7 +61,9 @@ class ShiftAddCell(wiring.Component):
             entry = self._entry(m, at)
             for term in range(at * spec.format.terms, (at + 1) * spec.format.terms):
                 shift = delay(m, self.column[f"shift_{term}"], 1, f"shift_register_{term}")
-                terms.append(Mux(shift.all(), 0, entry << shift))
+                is_term = Signal(name=f"is_term_{term}")
+                m.d.comb += is_term.eq(~shift.all())
+                terms.append(Mux(is_term, entry << shift, 0))
         total = signed_sum(terms)
         beat_sum = Signal(total.shape(), reset_less=True)
         acc = Signal(Shape(spec.acc_width, True), reset_less=True, name="acc_register")
@@ -78,7 +80,7 @@ class ShiftAddCell(wiring.Component):
         for key in range(at * per_scale, (at + 1) * per_scale):
             start = key % spec.keys * size
             table = [self.row[start + entry] for entry in range(size)]
-            reads.append(read(table, self.column[f"key_{key}"]))
+            reads.append(read(m, table, self.column[f"key_{key}"], f"read_{key}"))
         total = signed_sum(reads)
         entry = Signal(total.shape(), reset_less=True, name=f"entry_{at}")
         m.d.sync += entry.eq(total)
