@@ -1,6 +1,6 @@
 """Model against RTL: benches on the emitted Verilog."""
 
-from bitweight.verify import packed_plan
+from bitweight.verify import decoded_plan, packed_plan
 from bitweight.verify.design_check import CheckReport, check_designs
 from bitweight.verify.engine_check import Outcome, Work, check_engine
 from bitweight.verify.toolchain import ToolError, check_tools
@@ -13,5 +13,6 @@ __all__ = [
     "check_designs",
     "check_engine",
     "check_tools",
+    "decoded_plan",
     "packed_plan",
 ]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bitweight.sim.catalog import DATAPATHS
-from bitweight.sim.datapath import draw
+from bitweight.sim.datapath import DatapathSpec, draw
 from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.verify.engine_check import Work
 from bitweight.verify.plan import Check, plan_checks, switches
@@ -89,15 +89,23 @@ def _whole(spec: BlockDotSpec, n: int) -> int:
 
 
 def _real_tile(spec: BlockDotSpec) -> Iterator[Work]:
-    """Yield a tile of the shipped example's first layer, its weights encoded."""
     layer = Trace.example().integer_layers[0]
-    columns = slice(0, min(_whole(spec, spec.columns + 1), layer.n))
     k = layer.k // spec.pe.k_multiple * spec.pe.k_multiple
-    x = layer.x_slice(slice(0, min(spec.rows + 1, layer.m)), slice(0, k))
+    yield from real_tile(spec.pe, m=spec.rows + 1, n=_whole(spec, spec.columns + 1), k=k)
+
+
+def real_tile(pe: DatapathSpec, *, m: int, n: int, k: int) -> Iterator[Work]:
+    """Yield a tile of the shipped example's first layer, its weights encoded.
+
+    None if the datapath does not take the layer's activations.
+    """
+    layer = Trace.example().integer_layers[0]
+    columns = slice(0, min(n, layer.n))
+    x = layer.x_slice(slice(0, min(m, layer.m)), slice(0, k))
     scale = np.broadcast_to(1.0 if layer.w_scale is None else layer.w_scale, layer.n)[columns]
     w = layer.w_slice(slice(0, k), columns) * scale.astype(np.float64)
-    if spec.pe.a.admits(x):
-        yield Work(f"tile of {layer.name}", x.astype(np.int64), encode(spec.pe.format, w))
+    if pe.a.admits(x):
+        yield Work(f"tile of {layer.name}", x.astype(np.int64), encode(pe.format, w))
 
 
 def _drawn_works(spec: BlockDotSpec, rng: np.random.Generator) -> Iterator[Work]:
@@ -112,10 +120,16 @@ def _drawn_works(spec: BlockDotSpec, rng: np.random.Generator) -> Iterator[Work]
 def _drawn(
     name: str, spec: BlockDotSpec, sizes: tuple[int, int, int], rng: np.random.Generator
 ) -> Work:
+    m, n, k = sizes
+    return drawn_work(name, spec.pe, rng, m=m, n=_whole(spec, n), k=k)
+
+
+def drawn_work(
+    name: str, pe: DatapathSpec, rng: np.random.Generator, *, m: int, n: int, k: int
+) -> Work:
     """Draw activations, extremes a quarter of the time, and legal weights."""
-    m, n, k = sizes[0], _whole(spec, sizes[1]), sizes[2]
-    form = spec.pe.a
+    form = pe.a
     uniform = rng.integers(form.min, form.max + 1, (m, k))
     extreme = rng.choice([form.min, form.max], (m, k))
     a = np.where(rng.random((m, k)) < 0.25, extreme, uniform)
-    return Work(name, a, draw(spec.pe, rng, k=k, n=n))
+    return Work(name, a, draw(pe, rng, k=k, n=n))

@@ -123,7 +123,7 @@ def _vary(spec: Any, **changes: Any) -> Any:
 
 def _fixed_works(spec: EngineSpec, rng: np.random.Generator) -> Iterator[Work]:
     a, b = spec.pe.a, spec.pe.b
-    tile_m, tile_n = _tile(spec)
+    tile_m, tile_n = tile_reach(spec)
     yield _drawn("smallest", spec, (1, 1, 1), rng)
     yield _drawn("ragged tiles", spec, (tile_m + 3, tile_n + 1, 5), rng)
     for name, x, y in (
@@ -135,7 +135,7 @@ def _fixed_works(spec: EngineSpec, rng: np.random.Generator) -> Iterator[Work]:
     yield from _real_tile(spec, tile_m, tile_n)
 
 
-def _tile(spec: EngineSpec) -> tuple[int, int]:
+def tile_reach(spec: DesignSpec) -> tuple[int, int]:
     """Return how many rows of C a beat of a reaches, at least 4, and how many columns one of b."""
     ports = beats(spec, m=1, n=1, k=1)
     first = np.zeros(1, np.int64)
