@@ -49,6 +49,7 @@ bench: install
 docs: install
 	$(BIN)/python -m bitweight.reports.engine_cycles docs/cycles.md
 	$(BIN)/python -m bitweight.reports.digit_clocks docs/column_engines.md
+	$(BIN)/python -m bitweight.reports.weight_formats docs/formats.md
 
 format: install
 	$(BIN)/ruff check --fix $(FILES)

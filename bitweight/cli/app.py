@@ -14,8 +14,10 @@ import typer
 
 from bitweight import __version__
 from bitweight.cli import trace
+from bitweight.cli.compare import compare
 from bitweight.cli.emit import emit
 from bitweight.cli.list import list_
+from bitweight.cli.quantize import quantize
 from bitweight.cli.simulate import simulate
 from bitweight.cli.verify import verify
 from bitweight.verify.toolchain import ToolError
@@ -40,6 +42,8 @@ app.command("list")(list_)
 app.command()(simulate)
 app.command()(emit)
 app.command()(verify)
+app.command()(quantize)
+app.command()(compare)
 app.add_typer(trace.app, name="trace")
 
 
@@ -79,7 +83,7 @@ def run(arguments: Sequence[str]) -> int:
         return _INTERRUPTED
     except (BrokenPipeError, SystemExit) as error:
         return _stop(error)
-    except (ValueError, TypeError, OSError, ImportError, ToolError) as error:
+    except (ValueError, TypeError, OSError, ImportError, MemoryError, ToolError) as error:
         return _refuse(_describe(error))
     return code if isinstance(code, int) else 0
 

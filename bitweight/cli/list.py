@@ -12,6 +12,8 @@ from bitweight.cli.output import print_json, print_table
 from bitweight.sim import DESIGNS, design
 from bitweight.workloads.formats import IntFormat
 from bitweight.workloads.models import models
+from bitweight.workloads.settings import setting_text
+from bitweight.workloads.weight_formats import FORMATS
 
 
 class Topic(StrEnum):
@@ -19,6 +21,7 @@ class Topic(StrEnum):
 
     DESIGNS = "designs"
     FORMATS = "formats"
+    WEIGHTS = "weights"
     MODELS = "models"
 
 
@@ -29,11 +32,19 @@ def list_(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List designs, with the fields that --set changes, operand formats or models."""
+    """List designs, operand formats, packed weight formats or models.
+
+    Designs and weight formats come with the fields that --set changes.
+    """
     if nest is not None:
         _print_nest(nest, json)
         return
-    rows = {Topic.DESIGNS: _designs, Topic.FORMATS: _formats, Topic.MODELS: _models}[topic]()
+    rows = {
+        Topic.DESIGNS: _designs,
+        Topic.FORMATS: _formats,
+        Topic.WEIGHTS: _weights,
+        Topic.MODELS: _models,
+    }[topic]()
     if json:
         print_json(rows)
     else:
@@ -71,6 +82,10 @@ def _formats() -> list[dict[str, Any]]:
     return [{"format": str(f), "bits": f.width, "min": f.min, "max": f.max} for f in formats]
 
 
+def _weights() -> list[dict[str, Any]]:
+    return [{"format": name, "fields": dict(_settings(form))} for name, form in FORMATS.items()]
+
+
 def _models() -> list[dict[str, Any]]:
     return [
         {"model": model.name, "weights": model.weight_params, "source": model.source}
@@ -81,4 +96,4 @@ def _models() -> list[dict[str, Any]]:
 def _text(cell: object) -> object:
     if not isinstance(cell, dict):
         return cell
-    return " ".join(f"{name}={str(value).lower()}" for name, value in cell.items())
+    return " ".join(f"{name}={setting_text(value)}" for name, value in cell.items())

@@ -10,9 +10,12 @@ from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from bitweight.sim import LayerResult, layers
 from bitweight.sim.engines.block_dot import BlockDotSpec
-from bitweight.sim.packed_layers import check_weights
+from bitweight.sim.engines.decoded import DecodedSpec
+from bitweight.sim.packed_layers import PackedEngineSpec, check_weights
 from bitweight.sim.spec import DesignSpec
 from bitweight.workloads import AnyLayer, Gemm, Operand, Trace
 from bitweight.workloads.formats import IntFormat
@@ -114,7 +117,7 @@ def find_jobs(spec: DesignSpec, options: WorkloadOptions) -> list[Job]:
             batch=options.sequences,
             context=options.context,
         )
-        return _draw(gemms, options, _SIZES_ONLY)
+        return _draw(_runnable(spec, gemms), options, _SIZES_ONLY)
     if options.gemm is not None:
         return _draw((Gemm.parse(options.gemm),), options, _DRAWN)
     trace = _example(spec) if options.trace is None else Trace.load(options.trace)
@@ -135,6 +138,20 @@ def check_fit(spec: DesignSpec, job: Job) -> None:
 
 
 @singledispatch
+def _runnable(spec: Any, gemms: Sequence[Gemm]) -> Sequence[Gemm]:
+    """Return the products that the design computes, and tell on stderr which are left out."""
+    return gemms
+
+
+@_runnable.register
+def _(spec: PackedEngineSpec, gemms: Sequence[Gemm]) -> Sequence[Gemm]:
+    left_out = ", ".join(gemm.name for gemm in gemms if not gemm.weighted)
+    if left_out:
+        typer.echo(f"left out: {left_out}, which multiply activations, not weights", err=True)
+    return [gemm for gemm in gemms if gemm.weighted]
+
+
+@singledispatch
 def _check_layer(spec: Any, layer: AnyLayer) -> None:
     integers = integer_layer(layer)
     _check_side(integers.x_operand, spec.pe.a, "pe.a")
@@ -147,6 +164,12 @@ def _(spec: BlockDotSpec, layer: AnyLayer) -> None:
     _check_side(layer.x_operand, spec.pe.a, "pe.a")
 
 
+@_check_layer.register
+def _(spec: DecodedSpec, layer: AnyLayer) -> None:
+    check_weights(spec, layer)
+    _check_side(layer.x_operand, spec.engine.pe.a, "engine.pe.a")
+
+
 @singledispatch
 def _example(spec: Any) -> Trace:
     """Return the shipped example, as far as the design runs it."""
@@ -154,7 +177,7 @@ def _example(spec: Any) -> Trace:
 
 
 @_example.register
-def _(spec: BlockDotSpec) -> Trace:
+def _(spec: PackedEngineSpec) -> Trace:
     trace, form = Trace.packed_example(), spec.pe.format
     found = tuple(layer for layer in trace.layers if layers.packed_format(layer) == form)
     if not found:

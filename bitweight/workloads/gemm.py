@@ -24,6 +24,7 @@ class Gemm:
         n: Columns of B and C.
         k: Columns of A and rows of B.
         calls: How often it runs, for example once per block of a model.
+        weighted: Whether B holds weights; attention multiplies activations with one another.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Gemm:
     n: int
     k: int
     calls: int = 1
+    weighted: bool = True
 
     def __post_init__(self) -> None:
         """Refuse sizes below one."""

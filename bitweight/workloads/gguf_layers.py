@@ -9,9 +9,10 @@ Source: ggml's CPU products of quantised weights with int8 activations work this
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from bitweight.workloads.gguf_reader import GgufFile
 from bitweight.workloads.layer import Layer
 from bitweight.workloads.layer_operand import Operand, storage_dtype
 from bitweight.workloads.operands import Distribution
+from bitweight.workloads.real_layer import RealLayer, RealTrace
 from bitweight.workloads.trace import Trace
 
 _LINEAR = re.compile(r"(?:blk\.(\d+)\.\w+|output)\.weight")
@@ -140,20 +142,10 @@ def gguf_trace(
         ValueError: If there is no such layer, or one holds floats or a type not read here.
         OSError: If the file cannot be read.
     """
-    if tokens < 1:
-        raise ValueError(f"Tokens must be at least 1, not {tokens!r}")
     file = GgufFile(path)
-    linear = _linear_layers(file)
-    if not linear:
-        raise ValueError(f"{path}: must have linear layers, but has none")
-    for name in names:
-        if name not in linear:
-            near = get_close_matches(name, linear, n=1, cutoff=0)[0]
-            raise ValueError(f"{path}: must have a linear layer {name}; the nearest is {near}")
     layers = [
-        _drawn_layer(file, name, tokens, operands, (seed, place))
-        for place, name in enumerate(linear)
-        if not names or name in names
+        _layer(file, name, _drawn_operand(file, name, tokens, operands, (seed, place)))
+        for place, name in _chosen_layers(file, tokens, names)
     ]
     return Trace(
         layers=tuple(layers),
@@ -163,6 +155,67 @@ def gguf_trace(
     )
 
 
+def gguf_real_trace(
+    path: str | Path,
+    *,
+    tokens: int,
+    operands: Distribution,
+    seed: int,
+    names: Collection[str] = (),
+) -> RealTrace:
+    """Return a file's linear layers with real weights and the activations of ``gguf_trace``.
+
+    Args:
+        path: The GGUF file; floats will do.
+        tokens: As for ``gguf_trace``, like all that follow.
+        operands: How activations are drawn.
+        seed: Seed of the draw.
+        names: Matrices to take.
+
+    Raises:
+        ValueError: If there is no such layer, or one holds a type not read here.
+        OSError: If the file cannot be read.
+    """
+    file = GgufFile(path)
+    layers = [
+        RealLayer(
+            name=name.removesuffix(".weight"),
+            x_operand=_drawn_operand(file, name, tokens, operands, (seed, place)),
+            n=file.shape(name)[0],
+            k=file.shape(name)[1],
+            read_weights=partial(_real_weights, file, name),
+        )
+        for place, name in _chosen_layers(file, tokens, names)
+    ]
+    return RealTrace(
+        layers=tuple(layers),
+        model=file.metadata("general.name", str, default=""),
+        source_sha256=file.sha256(),
+    )
+
+
+def _real_weights(file: GgufFile, name: str) -> NDArray[np.float64]:
+    return file.dequantise(name).T.astype(np.float64)
+
+
+def _chosen_layers(
+    file: GgufFile, tokens: int, names: Collection[str]
+) -> Iterator[tuple[int, str]]:
+    """Yield each chosen linear layer with its place among all of them."""
+    if tokens < 1:
+        raise ValueError(f"Tokens must be at least 1, not {tokens!r}")
+    linear = _linear_layers(file)
+    if not linear:
+        raise ValueError(f"{file.path}: must have linear layers, but has none")
+    for name in names:
+        if name not in linear:
+            near = get_close_matches(name, linear, n=1, cutoff=0)[0]
+            raise ValueError(f"{file.path}: must have a linear layer {name}; the nearest is {near}")
+    for place, name in enumerate(linear):
+        if not names or name in names:
+            yield place, name
+
+
 def _linear_layers(file: GgufFile) -> list[str]:
     """Return the names of all linear layers by block, the output layer last."""
     matrices = [name for name in file.names if len(file.shape(name)) == 2]
@@ -170,9 +223,8 @@ def _linear_layers(file: GgufFile) -> list[str]:
     return [match[0] for match in sorted(matches, key=lambda m: int(m[1] or len(matrices)))]
 
 
-def _drawn_layer(
+def _drawn_operand(
     file: GgufFile, name: str, tokens: int, operands: Distribution, seed: tuple[int, int]
-) -> Layer:
+) -> Operand:
     codes = DrawnTensor(operands=operands, shape=(tokens, file.shape(name)[1]), seed=seed)
-    x = Operand(name=f"{name.removesuffix('.weight')}.x", codes=codes, format=INT8)
-    return _layer(file, name, x)
+    return Operand(name=f"{name.removesuffix('.weight')}.x", codes=codes, format=INT8)

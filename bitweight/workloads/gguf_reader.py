@@ -21,6 +21,7 @@ from bitweight.workloads.gguf_blocks import (
 
 _T = TypeVar("_T")
 _ALL = slice(None)
+_MAGIC = b"GGUF"
 
 
 class GgufFile:
@@ -114,6 +115,16 @@ class GgufFile:
         return data
 
 
+def is_gguf(path: Path) -> bool:
+    """Tell whether a file starts as GGUF files do.
+
+    Raises:
+        OSError: If it cannot be opened.
+    """
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
+
+
 def _open(path: Path) -> Any:
     try:
         from gguf import GGUFReader  # noqa: PLC0415 - an extra: only its users need it
@@ -123,7 +134,7 @@ def _open(path: Path) -> Any:
         ) from error
     with path.open("rb") as file:
         start = file.read(24)
-    if start[:4] != b"GGUF":
+    if start[:4] != _MAGIC:
         raise ValueError(f"{path}: must be a GGUF file, but does not start with GGUF")
     # Counts of tensors and of metadata; each entry takes more than eight bytes.
     counts = int.from_bytes(start[8:16], "little") + int.from_bytes(start[16:24], "little")

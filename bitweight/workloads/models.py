@@ -164,7 +164,8 @@ def find_model(name: str) -> Model:
 def _gemm(row: _Row, tokens: int, batch: int, context: int) -> Gemm:
     n, k = row.n or context, row.k or context
     if row.scope == "layer_head":
-        return Gemm(name=row.gemm, m=tokens, n=n, k=k, calls=row.calls * batch)
+        calls = row.calls * batch
+        return Gemm(name=row.gemm, m=tokens, n=n, k=k, calls=calls, weighted=False)
     if row.scope == "model":
         return Gemm(name=row.gemm, m=batch, n=n, k=k, calls=row.calls)
     if row.experts == 1:

@@ -21,6 +21,17 @@ from bitweight.workloads.tensors import Tensor
 _ALL = slice(None)
 
 
+def check_token_scales(layer: str, x: Operand) -> None:
+    """Raise ``ValueError`` unless x is scaled per tensor or token, as packed weights want it."""
+    m = x.codes.shape[0]
+    for part, tensor in (("scale", x.scale), ("zp", x.zero_point), ("min", x.minimum)):
+        if tensor is not None and tensor.shape not in ((), (m,)):
+            raise ValueError(
+                f"{layer}.x_{part} must have shape () or {(m,)} for packed weights, "
+                f"not {tensor.shape}"
+            )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PackedLayer:
     """A matrix product of real activations with packed weights.
@@ -46,13 +57,7 @@ class PackedLayer:
                 f"not {self.w_tensors.k}"
             )
         check_sizes(m=self.m, n=self.n, k=self.k)
-        x = self.x_operand
-        for part, tensor in (("scale", x.scale), ("zp", x.zero_point), ("min", x.minimum)):
-            if tensor is not None and tensor.shape not in ((), (self.m,)):
-                raise ValueError(
-                    f"{self.name}.x_{part} must have shape () or {(self.m,)} for packed weights, "
-                    f"not {tensor.shape}"
-                )
+        check_token_scales(self.name, self.x_operand)
         if self.bias is not None and (self.bias.shape != (self.n,) or self.bias.dtype.kind != "f"):
             raise ValueError(
                 f"{self.name}.bias must be floats of shape {(self.n,)}, "

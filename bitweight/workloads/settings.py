@@ -34,10 +34,22 @@ def vary(spec: _T, settings: Iterable[str]) -> _T:
 def settings_between(default: Any, spec: Any) -> tuple[str, ...]:
     """Return the settings that make ``spec`` of ``default``, for fields that hold no dataclass."""
     return tuple(
-        f"{field.name}={_write(getattr(spec, field.name))}"
+        f"{field.name}={setting_text(getattr(spec, field.name))}"
         for field in dataclasses.fields(spec)
         if getattr(spec, field.name) != getattr(default, field.name)
     )
+
+
+def setting_text(value: Any) -> str:
+    """Return a field's value as a setting gives it."""
+    match value:
+        case tuple():
+            return ",".join(map(str, value))
+        case enum.Enum():
+            return str(value.value)
+        case bool() | None:
+            return str(value).lower()
+    return str(value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -101,14 +113,3 @@ def _read(kind: Any, name: str, text: str) -> Any:
             raise ValueError(f"Field {name!r} must be one of {', '.join(choices)}, not {text!r}")
         return kind(text)
     raise ValueError(f"Field {name!r} cannot be set whole; set one of the fields inside it")
-
-
-def _write(value: Any) -> str:
-    match value:
-        case tuple():
-            return ",".join(map(str, value))
-        case enum.Enum():
-            return str(value.value)
-        case bool() | None:
-            return str(value).lower()
-    return str(value)

@@ -94,7 +94,7 @@ class Trace:
 
         Layers are named after the layer and the format, as ``blk.17.attn_k.nf4``.
         """
-        return cls.load(_data(_PACKED_EXAMPLE))
+        return cls.load(packed_example_path())
 
     @property
     def integer_layers(self) -> tuple[Layer, ...]:
@@ -143,6 +143,11 @@ class Trace:
 def example_path() -> Path:
     """Return where the shipped example is installed."""
     return _data(_EXAMPLE)
+
+
+def packed_example_path() -> Path:
+    """Return where the shipped packed example is installed."""
+    return _data(_PACKED_EXAMPLE)
 
 
 def _data(name: str) -> Path:

@@ -6,6 +6,7 @@ import pytest
 
 from bitweight.cli.app import run
 from bitweight.sim import DESIGNS
+from bitweight.workloads import FORMATS
 
 
 def test_designs_are_listed_with_the_fields_that_set_changes(
@@ -26,6 +27,24 @@ def test_every_integer_format_is_listed(capsys: pytest.CaptureFixture[str]) -> N
     assert {"format": "uint16", "bits": 16, "min": 0, "max": 65535} in rows
 
 
+def test_packed_weight_formats_are_listed_with_their_fields(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["list", "weights", "--json"]) == 0
+    rows = {row["format"]: row["fields"] for row in json.loads(capsys.readouterr().out)}
+    assert list(rows) == list(FORMATS)
+    assert rows["int4"] == {"code": "int4", "group": 128}
+    assert rows["bcq2"] == {"bits": 2, "group": 128, "offset": True}
+    assert run(["list", "weights"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["nf2"].split() == [
+        "nf2",
+        "table=-1.0,0.0,0.3379151,1.0",
+        "group=128",
+        "entry=int8",
+    ]
+
+
 def test_models_are_listed_with_their_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "models", "--json"]) == 0
     weights = {row["model"]: row["weights"] for row in json.loads(capsys.readouterr().out)}
@@ -33,7 +52,7 @@ def test_models_are_listed_with_their_weights(capsys: pytest.CaptureFixture[str]
     assert weights["llama-2-7b"] == 6_607_077_376
 
 
-@pytest.mark.parametrize("topic", ["designs", "formats", "models"])
+@pytest.mark.parametrize("topic", ["designs", "formats", "weights", "models"])
 def test_a_piped_table_is_not_folded(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", topic]) == 0
     table = capsys.readouterr().out.splitlines()

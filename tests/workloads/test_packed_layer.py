@@ -15,7 +15,7 @@ from bitweight.workloads import Layer, Operand, PackedLayer, PackedWeights, Trac
 from bitweight.workloads.formats import INT4, INT8
 from bitweight.workloads.formats.bcq import Bcq
 from bitweight.workloads.formats.scaled_integer import ScaledInteger
-from bitweight.workloads.formats.seedlm import ExponentRule, SeedLm
+from bitweight.workloads.formats.seedlm import ExponentRule, Seedlm
 from bitweight.workloads.formats.shift_add import ShiftAdd
 from bitweight.workloads.formats.tl1 import Tl1
 from bitweight.workloads.formats.trit_planes import TritPlanes
@@ -37,7 +37,7 @@ VARIED = [
     ShiftAdd(bits=2, terms=1),
     ScaledInteger(code=INT4, group=None),
     ValueTable(table=(-1.0, -0.25, 0.5, 1.0), group=64, entry=INT4),
-    SeedLm(block=4, latent=2, lfsr_length=5, row_aligned=True, exponent_rule=ExponentRule.LITERAL),
+    Seedlm(block=4, latent=2, lfsr_length=5, row_aligned=True, exponent_rule=ExponentRule.LITERAL),
 ]
 
 
