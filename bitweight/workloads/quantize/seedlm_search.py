@@ -1,6 +1,9 @@
-"""SeedLM's search, compiled: least squares of every seed, and the scores of promising ones.
+"""SeedLM's search, compiled: least squares of every seed, bounds, and scores of promising ones.
 
-All sums run in one fixed order in float64, so that the same weights give the same bytes anywhere.
+Sums of scores run in float64 in one fixed order, so that the same weights give the same bytes
+anywhere. Bounds are float32 and only choose what is scored. They are loops of ours and not a matrix
+product: the product would write every bound to memory, and its threads wait for each other on a
+busy machine.
 """
 
 import math
@@ -13,26 +16,38 @@ from numpy.typing import NDArray
 _LEAST, _MOST = -8, 7  # of an exponent and of a coefficient
 _DEPENDENT = 1e-10  # a column this close to the ones before it, relatively, takes no coefficient
 _ZERO = 2.0**-9 * (1 - 1e-9)  # real coefficients below round to 0 even at the least exponent
-_TOGETHER = 64  # bounds looked at in one vector loop
+_TOGETHER = 256  # seeds whose shares one vector loop adds up
+_BLOCKS_OF_A_TASK = 64
+_HALF_ULP = 2.0**-24  # of float32
 
 
-class Bases(NamedTuple):
-    """The matrices of consecutive seeds.
+class Seeds(NamedTuple):
+    """Consecutive seeds, and what a search needs of their matrices U.
 
     Attributes:
         first: The first seed.
         divisor: Makes the centred states the entries of U.
+        headroom: What the exponent rule subtracts from floor(log2 max|t|).
         centred: States less half their range, shape (seeds, block, latent).
         inverses: Pseudo-inverses of U, shape (seeds, latent, block).
         reach: Greatest norm of a row of the pseudo-inverse, shape (seeds,): the most that a
             coefficient of a block of norm 1 can be.
+        directions: Orthonormal bases of U's columns, in groups of seeds side by side, shape
+            (groups, latent, block, _TOGETHER); zeros where a column depends on those before it.
     """
 
     first: int
     divisor: int
+    headroom: int
     centred: NDArray[np.int32]
     inverses: NDArray[np.float64]
     reach: NDArray[np.float64]
+    directions: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, centred: NDArray[np.int32], *, first: int, divisor: int, headroom: int) -> "Seeds":
+        """Factorise the matrices of seeds from ``first`` on."""
+        return cls(first, divisor, headroom, centred, *factorise(centred, divisor))
 
 
 class Blocks(NamedTuple):
@@ -40,6 +55,7 @@ class Blocks(NamedTuple):
 
     Attributes:
         weights: Shape (blocks, block).
+        units: The same at norm 1; zeros for a block of zeros.
         squares: Their squared norms.
         error: Squared error of the best codes.
         seed: Shape (blocks,), as are the two before and the exponent.
@@ -48,6 +64,7 @@ class Blocks(NamedTuple):
     """
 
     weights: NDArray[np.float64]
+    units: NDArray[np.float32]
     squares: NDArray[np.float64]
     error: NDArray[np.float64]
     seed: NDArray[np.int64]
@@ -57,10 +74,12 @@ class Blocks(NamedTuple):
     @classmethod
     def of(cls, weights: NDArray[np.float64], latent: int) -> "Blocks":
         """Return blocks with codes that decode to 0: what a block of zeros keeps."""
-        count = len(weights)
+        count, squares = len(weights), add_squares(weights)
+        norms = np.sqrt(np.where(squares > 0, squares, 1.0))
         return cls(
             weights,
-            add_squares(weights),
+            (weights / norms[:, None]).astype(np.float32),
+            squares,
             np.full(count, np.inf),
             np.ones(count, np.int64),
             np.full(count, _LEAST, np.int64),
@@ -71,24 +90,13 @@ class Blocks(NamedTuple):
         """Return views of some of the blocks."""
         return Blocks(
             self.weights[rows],
+            self.units[rows],
             self.squares[rows],
             self.error[rows],
             self.seed[rows],
             self.exponent[rows],
             self.coefficients[rows],
         )
-
-
-class Accuracy(NamedTuple):
-    """What a search must know of how its numbers were made.
-
-    Attributes:
-        margin: The most by which a float32 score can be wrong.
-        headroom: What the exponent rule subtracts from floor(log2 max|t|).
-    """
-
-    margin: float
-    headroom: int
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
@@ -126,20 +134,17 @@ def _orthogonalise(columns: NDArray[np.float64], triangle: NDArray[np.float64]) 
 @njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
 def factorise(
     centred: NDArray[np.int32], divisor: int
-) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float64]]:
-    """Return inverses and reach as ``Bases`` has them, and the projections between them.
-
-    Returns:
-        Pseudo-inverses; the upper triangles of Q Q^T, doubled off the diagonal, float32; reach.
-    """
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+    """Return the inverses, reach and directions of ``Seeds``."""
     seeds, block, latent = centred.shape
-    inverses = np.zeros((seeds, latent, block))
-    shares = np.empty((seeds, block * (block + 1) // 2), np.float32)
-    reach = np.zeros(seeds)
+    inverses, reach = np.zeros((seeds, latent, block)), np.zeros(seeds)
+    groups = (seeds + _TOGETHER - 1) // _TOGETHER
+    directions = np.zeros((groups, latent, block, _TOGETHER), np.float32)
     for s in range(seeds):
         columns = np.ascontiguousarray(centred[s].T) / np.float64(divisor)
         triangle = np.zeros((latent, latent))
         _orthogonalise(columns, triangle)
+        directions[s // _TOGETHER, :, :, s % _TOGETHER] = columns
         for p in range(latent - 1, -1, -1):
             if triangle[p, p] > 0:
                 row = columns[p].copy()
@@ -147,13 +152,7 @@ def factorise(
                     row -= triangle[p, j] * inverses[s, j]
                 inverses[s, p] = row / triangle[p, p]
             reach[s] = max(reach[s], math.sqrt((inverses[s, p] * inverses[s, p]).sum()))
-        place = 0
-        for c in range(block):
-            for d in range(c, block):
-                share = (columns[:, c] * columns[:, d]).sum()
-                shares[s, place] = share if c == d else 2 * share
-                place += 1
-    return inverses, shares, reach
+    return inverses, reach, directions
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
@@ -201,46 +200,83 @@ def _score(
 
 
 @njit(cache=True, parallel=True)  # type: ignore[untyped-decorator, unused-ignore]  # as above
-def keep_best(scores: NDArray[np.float32], blocks: Blocks, bases: Bases, by: Accuracy) -> None:
+def keep_best(blocks: Blocks, seeds: Seeds) -> None:
     """Update the best codes of every block with those of some seeds, all above those seen before.
 
-    Args:
-        scores: Share of each block's squared norm that each seed can express, (blocks, seeds).
-        blocks: The blocks.
-        bases: The seeds' matrices.
-        by: How the scores and the exponents are made.
+    Few blocks by many seeds at a time: a group's directions stay in the nearest cache.
     """
-    for i in prange(len(scores)):
-        if blocks.squares[i] > 0.0:
-            _search_block(i, scores[i], blocks, bases, by)
+    count = len(blocks.weights)
+    for task in prange((count + _BLOCKS_OF_A_TASK - 1) // _BLOCKS_OF_A_TASK):
+        along, shares = np.empty(_TOGETHER, np.float32), np.empty(_TOGETHER, np.float32)
+        first = task * _BLOCKS_OF_A_TASK
+        for group in range(len(seeds.directions)):
+            for i in range(first, min(first + _BLOCKS_OF_A_TASK, count)):
+                _add_shares(blocks.units[i], seeds.directions[group], along, shares)
+                _improve(i, group * _TOGETHER, shares, blocks, seeds)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
-def _search_block(
-    i: int, scores: NDArray[np.float32], blocks: Blocks, bases: Bases, by: Accuracy
+def _add_shares(
+    unit: NDArray[np.float32],
+    directions: NDArray[np.float32],
+    along: NDArray[np.float32],
+    shares: NDArray[np.float32],
 ) -> None:
+    """Set the share of a block's squared norm that each of some seeds can express.
+
+    Args:
+        unit: The block at norm 1.
+        directions: Of one group of seeds.
+        along: Scratch.
+        shares: What to set.
+    """
+    shares[:] = 0
+    for p in range(directions.shape[0]):
+        along[:] = 0
+        for c in range(directions.shape[1]):
+            for s in range(_TOGETHER):
+                along[s] += unit[c] * directions[p, c, s]
+        for s in range(_TOGETHER):
+            shares[s] += along[s] * along[s]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
+def _limit(error: float, square: float, block: int, latent: int) -> np.float32:
+    """Return the share that a seed must exceed to have a chance of a lower error.
+
+    The float32 share is wrong by at most 2 sqrt(P) (C + 2) + P + 2 half ulps of 1: each input,
+    product and sum of P dot products of unit vectors, then their squares and the sum of these,
+    which is at most 1; the limit's own rounding is one more.
+    """
+    ulps = 2 * math.sqrt(latent) * (block + 2) + latent + 3
+    return np.float32(1.0 - error / square - 1.1 * _HALF_ULP * ulps)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
+def _improve(i: int, start: int, shares: NDArray[np.float32], blocks: Blocks, seeds: Seeds) -> None:
+    """Solve and score those of a group of seeds, from index ``start`` on, that may be better."""
     w, square = blocks.weights[i], blocks.squares[i]
+    if square == 0.0:
+        return
     latent = blocks.coefficients.shape[1]
+    limit = _limit(blocks.error[i], square, len(w), latent)
+    hits = 0
+    for at in range(_TOGETHER):
+        hits += shares[at] > limit
+    if hits == 0:
+        return
     t, q = np.empty(latent), np.empty(latent, np.int64)
     out_of_reach = _ZERO / math.sqrt(square)
-    limit = np.float32(1.0 - by.margin - blocks.error[i] / square)
-    for start in range(0, len(scores), _TOGETHER):
-        end = min(start + _TOGETHER, len(scores))
-        hits = 0
-        for s in range(start, end):
-            hits += scores[s] > limit
-        if hits == 0:
+    for s in range(start, min(start + _TOGETHER, len(seeds.reach))):
+        # If all coefficients round to 0, the error is |w|**2: no better than what there is.
+        has_more = blocks.error[i] <= square
+        if shares[s - start] <= limit or (has_more and seeds.reach[s] < out_of_reach):
             continue
-        for s in range(start, end):
-            # If all coefficients round to 0, the error is |w|**2: no better than what there is.
-            has_more = blocks.error[i] <= square
-            if scores[s] <= limit or (has_more and bases.reach[s] < out_of_reach):
-                continue
-            exponent = _fit(w, bases.inverses[s], by.headroom, t, q)
-            if has_more and not q.any():
-                continue
-            error = _score(w, bases.centred[s], q, math.ldexp(1.0, exponent), bases.divisor)
-            if error < blocks.error[i]:
-                blocks.error[i], blocks.seed[i] = error, bases.first + s
-                blocks.exponent[i], blocks.coefficients[i] = exponent, q
-                limit = np.float32(1.0 - by.margin - error / square)
+        exponent = _fit(w, seeds.inverses[s], seeds.headroom, t, q)
+        if has_more and not q.any():
+            continue
+        error = _score(w, seeds.centred[s], q, math.ldexp(1.0, exponent), seeds.divisor)
+        if error < blocks.error[i]:
+            blocks.error[i], blocks.seed[i] = error, seeds.first + s
+            blocks.exponent[i], blocks.coefficients[i] = exponent, q
+            limit = _limit(error, square, len(w), latent)

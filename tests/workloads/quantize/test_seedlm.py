@@ -92,13 +92,14 @@ def test_a_column_that_depends_on_the_ones_before_takes_no_coefficient() -> None
     np.testing.assert_array_equal(packed.dequantise(), -0.75)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(form=st.sampled_from([SEEDLM4, SEEDLM3]), data=st.data())
 def test_weights_that_a_word_holds_exactly_come_back(form: Seedlm, data: st.DataObject) -> None:
     seed = data.draw(st.integers(1, 65535))
     q = data.draw(
         npst.arrays(np.int64, form.latent, elements=st.integers(-7, 7)).filter(
-            lambda codes: abs(codes).max() >= 4
+            # Just below 4, t would take the exponent below.
+            lambda codes: abs(codes).max() > 4
         )
     )
     e = data.draw(st.integers(-8, 7))
@@ -133,14 +134,13 @@ def test_inverses_are_those_of_the_singular_values_down_to_the_worst_matrix(form
     condition = singular[:, 0] / singular[:, -1]
     worst = np.argsort(condition)[-300:]
     assert condition.max() > 1e3
-    inverses, shares, reach = factorise(centred[worst].astype(np.int32), form.divisor)
+    inverses, reach, directions = factorise(centred[worst].astype(np.int32), form.divisor)
     wanted = np.linalg.pinv(u[worst])
     scale = np.linalg.norm(wanted, axis=(1, 2)) * condition[worst]
     assert (np.linalg.norm(inverses - wanted, axis=(1, 2)) / scale < 1e-14).all()
     np.testing.assert_allclose(reach, np.linalg.norm(wanted, axis=2).max(axis=1), rtol=1e-8)
-    projections = (u[worst] @ wanted)[:, *np.triu_indices(form.block)]
-    doubled = np.where(np.equal(*np.triu_indices(form.block)), 1, 2)
-    np.testing.assert_allclose(shares, projections * doubled, rtol=0, atol=1e-6)
+    q = np.moveaxis(directions, 3, 1).reshape(-1, form.latent, form.block)[: len(worst)]
+    np.testing.assert_allclose(np.moveaxis(q, 1, 2) @ q, u[worst] @ wanted, rtol=0, atol=1e-6)
 
 
 def test_blocks_may_straddle_outputs_and_only_the_last_is_padded() -> None:
