@@ -45,7 +45,8 @@ class BeatDecoder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the decoder."""
         m = Module()
-        has_room, taken = Signal(), Signal()
+        has_room = Signal()
+        taken = Signal()
         m.d.comb += has_room.eq(~self.weights.valid | self.weights.ready)
         side = self._side(m, has_room, taken) if self.spec.lane.side_units else None
         if side is None:
@@ -70,7 +71,8 @@ class BeatDecoder(wiring.Component):
         """Join both streams; return the side integers that belong to the beat of codes."""
         left = Signal(8 * _COUNT_BYTES, name="beats_left")
         held = Signal.like(self.s.payload, reset_less=True, name="side_register")
-        needs_side, has_side = Signal(), Signal()
+        needs_side = Signal()
+        has_side = Signal()
         served: Value = Cat(self.s.payload[at] for at in range(-_COUNT_BYTES, 0))
         m.d.comb += [
             needs_side.eq(left == 0),
