@@ -9,6 +9,7 @@ import typer
 
 from bitweight.cli.options import Json
 from bitweight.cli.output import fail, print_json, print_table, progress
+from bitweight.cli.workload import DRAWN, TOKENS
 from bitweight.workloads import Trace
 from bitweight.workloads.example import PACKED_EXAMPLE_SHA256, packed_example
 from bitweight.workloads.gguf_layers import gguf_real_trace
@@ -19,9 +20,6 @@ from bitweight.workloads.quantize.pack_layers import Packing, PackRequest, pack_
 from bitweight.workloads.real_layer import real_trace
 from bitweight.workloads.weight_formats import FORMATS, quantize_command, weight_format
 from bitweight.workloads.whole_files import check_writable, write_whole
-
-_DRAWN = "normal:20"
-_TOKENS = 512
 
 
 def quantize(
@@ -49,7 +47,7 @@ def quantize(
         int | None, typer.Option(help="Seed of drawn activations; default: 0.", min=0)
     ] = None,
     tokens: Annotated[
-        int | None, typer.Option(help=f"Rows of drawn activations; default: {_TOKENS}.", min=1)
+        int | None, typer.Option(help=f"Rows of drawn activations; default: {TOKENS}.", min=1)
     ] = None,
     example: Annotated[
         bool, typer.Option("--example", help="Make the shipped packed example.")
@@ -124,10 +122,10 @@ class _Options:
         return PackRequest(source=source, forms=(form,), producer=quantize_command(form))
 
     def _of_gguf(self, file: Path, form: WeightFormat) -> PackRequest:
-        operands, seed = Distribution.parse(self.operands or _DRAWN), self.seed or 0
+        operands, seed = Distribution.parse(self.operands or DRAWN), self.seed or 0
         source = gguf_real_trace(
             file,
-            tokens=_TOKENS if self.tokens is None else self.tokens,
+            tokens=TOKENS if self.tokens is None else self.tokens,
             operands=operands,
             seed=seed,
             names=[f"{name.removesuffix('.weight')}.weight" for name in self.layer],

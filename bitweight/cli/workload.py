@@ -26,9 +26,13 @@ from bitweight.workloads.operands import Distribution
 from bitweight.workloads.phase import Phase
 from bitweight.workloads.weight_formats import quantize_command
 
+DRAWN = "normal:20"
+"""How operands are drawn where nothing is said."""
+
+TOKENS = 512
+"""Rows of drawn activations where nothing is said."""
+
 _SIZES_ONLY = "none"
-_DRAWN = "normal:20"
-_TOKENS = 512
 _USERS_OF = {
     "layer": ("trace", "gguf"),
     "operands": ("gguf", "model", "gemm"),
@@ -75,7 +79,7 @@ class WorkloadOptions:
     @property
     def prompt(self) -> int:
         """Tokens of a prefill."""
-        return _TOKENS if self.tokens is None else self.tokens
+        return TOKENS if self.tokens is None else self.tokens
 
     @property
     def sequences(self) -> int:
@@ -119,7 +123,7 @@ def find_jobs(spec: DesignSpec, options: WorkloadOptions) -> list[Job]:
         )
         return _draw(_runnable(spec, gemms), options, _SIZES_ONLY)
     if options.gemm is not None:
-        return _draw((Gemm.parse(options.gemm),), options, _DRAWN)
+        return _draw((Gemm.parse(options.gemm),), options, DRAWN)
     trace = _example(spec) if options.trace is None else Trace.load(options.trace)
     return [*map(trace.layer, dict.fromkeys(options.layer))] or [*trace.layers]
 
@@ -202,7 +206,7 @@ def _check_side(operand: Operand, form: IntFormat, field: str) -> None:
 
 
 def _gguf_layers(path: Path, options: WorkloadOptions) -> tuple[AnyLayer, ...]:
-    operands = options.distribution(_DRAWN)
+    operands = options.distribution(DRAWN)
     if operands is None:
         raise ValueError("--operands must be drawn for a GGUF file's weights, not none")
     rows = 1 if options.phase is Phase.DECODE else options.prompt
