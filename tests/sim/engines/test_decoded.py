@@ -4,12 +4,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitweight.sim import ENGINES, beats, cycles, design, run, simulate
+from bitweight.sim import ENGINES, beats, cycles, design, layers, run, simulate
 from bitweight.sim.engine import carried
 from bitweight.sim.engines.decoded import DecodedSpec
+from bitweight.sim.packed_layers import engine_of
 from bitweight.sim.pe import MacSpec
+from bitweight.workloads import Gemm, Trace
 from bitweight.workloads.formats import INT4
 from bitweight.workloads.formats.dual_grained import DualGrained
+from bitweight.workloads.operands import Distribution
 from bitweight.workloads.quantize import encode
 from bitweight.workloads.weight_formats import FORMATS
 
@@ -109,6 +112,20 @@ def test_scale_groups_are_gemms_of_their_own() -> None:
     result = simulate(spec, a, packed)
     assert result.acc is None
     assert result.partials.shape == (4, 5, 1, 3)
+
+
+@pytest.mark.parametrize("name", ["nf4", "dual_grained", "i2_s"])
+def test_the_layer_loop_runs_packed_layers(name: str) -> None:
+    form = FORMATS[name]
+    layer = next(
+        layer for layer in Trace.packed_example().layers if layers.packed_format(layer) == form
+    )
+    spec = design(f"adder_tree/mac/int8x{name}")
+    decoded, block = layers.run(spec, layer), layers.run(engine_of(form), layer)
+    np.testing.assert_array_equal(decoded.partials, block.partials)
+    gemm = Gemm(name="drawn", m=2, n=3, k=200)
+    drawn = layers.run_gemm(spec, gemm, operands=Distribution.parse("uniform"))
+    assert drawn.cycles == layers.run_gemm(spec, gemm).cycles
 
 
 def test_a_name_may_carry_a_packed_format() -> None:
