@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import cast
 
-from bitweight.sim.datapath import DatapathSpec
+from bitweight.sim.datapath import DatapathSpec, side_sets
 from bitweight.sim.datapaths.bcq import BcqSpec
 from bitweight.sim.datapaths.dual_grained import DualGrainedSpec
 from bitweight.sim.datapaths.i2_s import I2SSpec
@@ -71,6 +71,7 @@ _DATAPATHS: tuple[DatapathSpec, ...] = (
     ValueTableSpec(format=ValueTable(table=NF3)),
     DualGrainedSpec(),
     BcqSpec(),
+    ShiftAddSpec(),
     I2SSpec(),
     Tl1Spec(),
     Tl2Spec(),
@@ -84,10 +85,10 @@ PES: Mapping[str, PeSpec] = MappingProxyType({pe.name: pe for pe in _PES})
 ENGINES: Mapping[str, EngineSpec] = MappingProxyType({spec.name: spec for spec in _ENGINES})
 """Engines of integer operands at their default size and formats."""
 
+# Where an eighth of the outputs must be whole tiles: 8 columns divide n of 192, 576 and 1536, too.
 _BLOCK_ENGINES = (
-    *(BlockDotSpec(pe=pe) for pe in _DATAPATHS),
-    # An eighth of the outputs is whole tiles: with 8 columns for n of 192, 576 and 1536, too.
-    BlockDotSpec(pe=ShiftAddSpec(), columns=8),
+    BlockDotSpec(pe=pe, columns=8) if side_sets(pe) > 1 else BlockDotSpec(pe=pe)
+    for pe in _DATAPATHS
 )
 
 DATAPATHS: Mapping[str, BlockDotSpec] = MappingProxyType(

@@ -61,9 +61,9 @@ class ShiftAddCell(wiring.Component):
             entry = self._entry(m, at)
             for term in range(at * spec.format.terms, (at + 1) * spec.format.terms):
                 shift = delay(m, self.column[f"shift_{term}"], 1, f"shift_register_{term}")
-                is_term = Signal(name=f"is_term_{term}")
-                m.d.comb += is_term.eq(~shift.all())
-                terms.append(Mux(is_term, entry << shift, 0))
+                is_none = Signal(name=f"is_none_{term}")
+                m.d.comb += is_none.eq(shift.all())
+                terms.append(Mux(is_none, 0, entry << shift))
         total = signed_sum(terms)
         beat_sum = Signal(total.shape(), reset_less=True)
         acc = Signal(Shape(spec.acc_width, True), reset_less=True, name="acc_register")
