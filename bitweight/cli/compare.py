@@ -35,7 +35,7 @@ def compare(
     """Compare weight formats on a real layer, next to plain int8 and int4.
 
     Bits, errors of weights and outputs, bytes fetched and cycles for one token and for all, and
-    operations per output. SeedLM's search takes a minute for a layer of 576 x 320.
+    operations per output. SeedLM's search takes tens of seconds for a layer not shipped encoded.
     """
     source = Trace.example() if trace is None else Trace.load(trace)
     chosen = source.layers[0] if layer is None else source.layer(layer)
