@@ -69,5 +69,5 @@ def test_a_format_of_another_name_is_reached_from_its_kind() -> None:
 
 def test_settings_together_are_checked_once() -> None:
     assert vary(DualGrained(), ["group=64"]) == DualGrained(group=64)
-    with pytest.raises(ValueError, match="^Setting must be FIELD=VALUE, not 'group'$"):
+    with pytest.raises(ValueError, match=r"^Setting must be FIELD=VALUE, not 'group'$"):
         vary(DualGrained(), ["group"])
