@@ -1,10 +1,19 @@
-"""When the groups of a block engine leave it: a recurrence over groups, not over clocks."""
+"""When the groups of a block engine leave it, in steps that do not grow with the GEMM.
+
+Each group turns three edges (last beat accepted, last result left, the same of the group before)
+into three others by additions and maxima: a matrix product in the max-plus algebra. So all tiles
+alike are a power of one tile's matrix, by repeated squaring.
+
+Source: max-plus algebra as in Baccelli et al., "Synchronization and Linearity", Wiley 1992, ch. 1.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+# Minus infinity: small enough to lose every maximum, large enough not to wrap when doubled.
+_NEVER = -(1 << 60)
 
 
 class Drain(NamedTuple):
@@ -27,7 +36,6 @@ class Drain(NamedTuple):
     start: int
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
 def last_result(clocks: NDArray[np.int64], drain: Drain) -> int:
     """Return the edge that delivers a GEMM's last result beat.
 
@@ -35,12 +43,48 @@ def last_result(clocks: NDArray[np.int64], drain: Drain) -> int:
         clocks: Clocks that each group along k takes to be accepted.
         drain: The rest.
     """
-    accepted, left, left_before = drain.start, 0, 0
-    for row in range(0, drain.m, drain.rows):
-        results = min(drain.rows, drain.m - row) * drain.planes
-        for _tile in range(drain.tiles_n):
-            for group in range(len(clocks)):
-                accepted = max(accepted + clocks[group], left_before + 1)
-                left_before = left
-                left = max(accepted + drain.latency + 1, left) + results
-    return left
+    whole, ragged = divmod(drain.m, drain.rows)
+    edges = np.array([[drain.start], [0], [0]], np.int64)
+    for rows, tiles in ((drain.rows, whole * drain.tiles_n), (ragged, drain.tiles_n)):
+        if rows and tiles:
+            tile = _tile(clocks, rows * drain.planes, drain.latency)
+            edges = _times(_power(tile, tiles), edges)
+    return int(edges[1, 0])
+
+
+def _tile(clocks: NDArray[np.int64], results: int, latency: int) -> NDArray[np.int64]:
+    """Return the matrix of one tile: its groups' matrices, the first group's rightmost."""
+    product = _unit()
+    for accept in clocks.tolist():
+        # A copy reaches an idle c one edge after it was made; results leave one an edge.
+        leave = latency + 1 + results
+        group = np.array(
+            [
+                [accept, _NEVER, 1],
+                [accept + leave, results, 1 + leave],
+                [_NEVER, 0, _NEVER],
+            ],
+            np.int64,
+        )
+        product = _times(group, product)
+    return product
+
+
+def _unit() -> NDArray[np.int64]:
+    return np.where(np.eye(3, dtype=bool), np.int64(0), np.int64(_NEVER))
+
+
+def _power(matrix: NDArray[np.int64], exponent: int) -> NDArray[np.int64]:
+    product = _unit()
+    while exponent:
+        if exponent & 1:
+            product = _times(matrix, product)
+        matrix = _times(matrix, matrix)
+        exponent >>= 1
+    return product
+
+
+def _times(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Multiply in the max-plus algebra."""
+    product: NDArray[np.int64] = (left[:, :, None] + right[None, :, :]).max(axis=1)
+    return np.maximum(product, _NEVER)
