@@ -80,6 +80,8 @@ def tool_environment(folder: Path) -> Mapping[str, str]:
         "CFG_CXXFLAGS_STD_NEWEST": "-std=gnu++20",
         "CFG_LDLIBS_THREADS": "-pthread",
         "VM_HIER_VERILATOR": str(link),
+        # One C++ file for a block: file by file, g++ reads the same headers again and again.
+        "VM_PARALLEL_BUILDS": "0",
         # Benches are short: compiling takes longer than simulating, so do not optimise.
         "OPT_FAST": "-O0",
         "OPT_SLOW": "-O0",
