@@ -73,7 +73,7 @@ def emit(spec: PeSpec | DesignSpec) -> str:
 
     The top module is named after the design, ``/`` as ``_``. The same spec gives the same text.
     """
-    return _emit(component(spec), module_name(spec.name))
+    return emit_top(component(spec), module_name(spec.name))
 
 
 def emit_array(spec: DesignSpec) -> str:
@@ -81,10 +81,11 @@ def emit_array(spec: DesignSpec) -> str:
 
     The top module is named after the design, with ``_array``. It is what ``tile_cycles`` counts.
     """
-    return _emit(array(spec), f"{module_name(spec.name)}_array")
+    return emit_top(array(spec), f"{module_name(spec.name)}_array")
 
 
-def _emit(top: Any, name: str) -> str:
+def emit_top(top: Any, name: str) -> str:
+    """Return the Verilog of a component, called ``name``, after that of its parts if it has any."""
     parts: Iterable[Part] = getattr(top, "parts", ())
     return "\n".join([*(part.verilog for part in parts), _convert(top, name)])
 
