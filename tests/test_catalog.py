@@ -25,7 +25,7 @@ DESIGNS_PAGE = Path(__file__).parents[1] / "docs" / "designs.md"
 
 
 @pytest.mark.parametrize("name", ENGINES)
-@settings(max_examples=max(10, settings.default.max_examples // 4))
+@settings(max_examples=max(10, settings.default.max_examples // 10))
 @given(data=st.data())
 def test_every_engine_has_a_model_whose_parts_agree(name: str, data: st.DataObject) -> None:
     spec, a, b = data.draw(engine_runs(name))
