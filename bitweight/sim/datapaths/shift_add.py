@@ -48,6 +48,8 @@ from bitweight.workloads.packed_weights import PackedWeights
 _SCALED = 8
 _ROW_BLOCKS = 8
 _NO_TERM = -128
+# Exponents whose weights are added up before the product: they stay within 20 bits.
+_WINDOW = 16
 _MAX_ACC_WIDTH = 63
 
 
@@ -264,11 +266,19 @@ def _(spec: ShiftAddSpec, x: NDArray[np.integer], packed: PackedWeights) -> NDAr
     key_of = np.arange(packed.k) // _SCALED
     block_of = np.arange(packed.n) * _ROW_BLOCKS // packed.n
     sums = np.zeros((len(x), packed.n), np.int64)
-    # One exponent at a time: its weights are small integers, whatever the span.
-    for exponent in np.unique(exponents[is_term]):
-        count = (exponents == exponent).sum(axis=3)[key_of][:, :, block_of].transpose(1, 0, 2)
-        shift = int(exponent) - int(exponents[is_term].min())
-        sums += matmul(x, (signs * count).sum(axis=0)) << shift
+    terms = exponents[is_term]
+    if not terms.size:
+        return sums[:, :, None, None]
+    least, most = int(terms.min()), int(terms.max())
+    # A window of exponents at a time: its weights are small integers, whatever the span.
+    for base in range(least, most + 1, _WINDOW):
+        is_inside = is_term & (exponents >= base) & (exponents < base + _WINDOW)
+        scale = np.where(is_inside, np.int64(1) << np.clip(exponents - base, 0, _WINDOW), 0)
+        factors = scale.sum(axis=3)[key_of]
+        weights = np.zeros((packed.k, packed.n), np.int64)
+        for plane, plane_signs in enumerate(signs):
+            weights += plane_signs * factors[:, plane][:, block_of]
+        sums += matmul(x, weights) << (base - least)
     return sums[:, :, None, None]
 
 

@@ -117,3 +117,11 @@ def test_wrong_input_gives_one_clear_line() -> None:
         cycles(spec, m=1, n=576, k=576)
     with pytest.raises(ValueError, match="must keep k within 65536 for its 42-bit accumulators"):
         cycles(spec, m=1, n=128, k=65537)
+
+
+def test_weights_without_any_term_are_zeros() -> None:
+    form = ShiftAdd()
+    packed = form.pack(
+        np.ones((form.bits, 8, 8), int), np.full((1, form.bits, 8, form.terms), NO_TERM, np.int8)
+    )
+    assert not partials(ShiftAddSpec(format=form), np.full((2, 8), 127), packed).any()
