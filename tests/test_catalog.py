@@ -16,6 +16,7 @@ from strategies import engine_runs
 
 from bitweight.rtl import component
 from bitweight.sim import DATAPATHS, DESIGNS, ENGINES, PES, beats, cycles, design, run, simulate
+from bitweight.sim.catalog import address
 from bitweight.sim.engines.systolic_os import SystolicOsSpec
 from bitweight.sim.pe import CarrySaveMacSpec, MacSpec
 from bitweight.sim.spec import EngineSpec
@@ -167,3 +168,19 @@ def test_specs_are_frozen_and_hash_by_value(name: str) -> None:
     assert hash(dataclasses.replace(spec)) == hash(spec)
     equal: EngineSpec = dataclasses.replace(spec)
     assert equal == spec
+
+
+@pytest.mark.parametrize("name", [*DESIGNS, "systolic_os/mac/int8xnf4"])
+def test_an_address_makes_the_spec_again(name: str) -> None:
+    spec = design(name)
+    assert address(spec) == (name, ())
+    name_of_small, settings = address(spec.small)
+    assert settings
+    assert design(name_of_small, settings) == spec.small
+
+
+def test_an_address_tells_formats_as_settings() -> None:
+    assert address(design("cube/mac/int4xint8", ["pe.acc_width=24"])) == (
+        "cube/mac",
+        ("pe.a=int4", "pe.acc_width=24"),
+    )

@@ -42,7 +42,7 @@ from bitweight.workloads.formats import INT4, INT8, IntFormat
 from bitweight.workloads.formats.seedlm import SEEDLM3
 from bitweight.workloads.formats.trit_planes import TritNine, TritPlanes
 from bitweight.workloads.formats.value_table import NF3, ValueTable
-from bitweight.workloads.settings import nearest, vary
+from bitweight.workloads.settings import nearest, settings_between, vary
 from bitweight.workloads.weight_formats import FORMATS
 
 _PES: tuple[PeSpec, ...] = (MacSpec(), CarrySaveMacSpec())
@@ -122,6 +122,15 @@ def design(name: str, settings: Iterable[str] = ()) -> DesignSpec:
             raise ValueError(f"Operand formats must look like int8xint4, not {formats!r}")
         spec = _with_operands(spec, a, b)
     return vary(spec, settings)
+
+
+def address(spec: DesignSpec) -> tuple[str, tuple[str, ...]]:
+    """Return the name and the settings that ``design`` makes ``spec`` of.
+
+    Raises:
+        ValueError: If the catalog has no entry of that name.
+    """
+    return spec.name, settings_between(design(spec.name), spec)
 
 
 def _with_operands(spec: DesignSpec, a: str, b: str) -> DesignSpec:

@@ -32,12 +32,23 @@ def vary(spec: _T, settings: Iterable[str]) -> _T:
 
 
 def settings_between(default: Any, spec: Any) -> tuple[str, ...]:
-    """Return the settings that make ``spec`` of ``default``, for fields that hold no dataclass."""
-    return tuple(
-        f"{field.name}={setting_text(getattr(spec, field.name))}"
-        for field in dataclasses.fields(spec)
-        if getattr(spec, field.name) != getattr(default, field.name)
-    )
+    """Return the settings that make ``spec`` of ``default``; ``vary`` reads them back.
+
+    Raises:
+        ValueError: If a part of ``spec`` is of another type than that of ``default``.
+    """
+    settings: list[str] = []
+    for field in dataclasses.fields(spec):
+        old, new = getattr(default, field.name), getattr(spec, field.name)
+        if old == new:
+            continue
+        if dataclasses.is_dataclass(new) and not isinstance(new, IntFormat):
+            if type(old) is not type(new):
+                raise ValueError(f"{field.name} must be a {type(old).__name__}, not {new!r}")
+            settings += (f"{field.name}.{inner}" for inner in settings_between(old, new))
+        else:
+            settings.append(f"{field.name}={setting_text(new)}")
+    return tuple(settings)
 
 
 def setting_text(value: Any) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bitweight.sim import DESIGNS
 from bitweight.workloads.formats import INT4
 from bitweight.workloads.formats.bcq import Bcq
 from bitweight.workloads.formats.dual_grained import DualGrained
@@ -44,6 +45,11 @@ def test_settings_make_one_value_of_another(
     varied = vary(default, settings)
     assert varied == spec
     assert repr(varied) == repr(spec)
+
+
+def test_a_part_of_another_type_cannot_be_set() -> None:
+    with pytest.raises(ValueError, match="pe must be a MacSpec, not CarrySaveMacSpec"):
+        settings_between(DESIGNS["cube/mac"], DESIGNS["cube/carry_save"])
 
 
 @pytest.mark.parametrize("name", FORMATS)
