@@ -106,6 +106,23 @@ class BlockEnergy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUse:
+    """Accesses of the memories of one size over a run, all copies together.
+
+    Attributes:
+        words: Words of one.
+        width: Bits of a word.
+        reads: Edges with read enable, summed over the copies.
+        writes: Edges with a write enable, summed over the copies.
+    """
+
+    words: int
+    width: int
+    reads: int
+    writes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyPoint:
     """A gate-level run of a netlist on an operand stream.
 
@@ -119,6 +136,7 @@ class EnergyPoint:
         busy_slots: Digit slots that issued a digit.
         idle_slots: Digit slots that did not.
         blocks: By module.
+        memories: Accesses of memories, which are no part of ``blocks``.
         glitches: Whether cells had their delays in simulation.
     """
 
@@ -131,6 +149,7 @@ class EnergyPoint:
     busy_slots: int
     idle_slots: int
     blocks: tuple[BlockEnergy, ...]
+    memories: tuple[MemoryUse, ...] = ()
     glitches: bool = False
 
 
@@ -138,7 +157,7 @@ Point = NetlistPoint | EnergyPoint
 _KINDS: Mapping[str, type[Point]] = {"netlist": NetlistPoint, "energy": EnergyPoint}
 _PARTS: Mapping[type[Point], Mapping[str, type[Any]]] = {
     NetlistPoint: {"blocks": Block, "memories": Memory},
-    EnergyPoint: {"blocks": BlockEnergy},
+    EnergyPoint: {"blocks": BlockEnergy, "memories": MemoryUse},
 }
 
 
