@@ -4,10 +4,10 @@ Twins of ``sim.datapath``: a row part is ``prepare``, a column part ``decode``, 
 ``contribute`` and the accumulators. None has a clock enable, and a bubble (x = 0) adds nothing.
 
 Ports:
-    Row part: ``x`` (lanes of one row) -> ``out``, ``row_latency`` edges later.
+    Row part: ``x`` (lanes of one row) -> ``out``, ``row_part.latency`` edges later.
     Column part: ``units``; ``side`` if there are side integers; ``tail`` if the walk has one;
-        ``start`` if ``interval`` exceeds 1 -> ``out``, ``column_latency`` edges later.
-    Cell: ``row``, ``column`` (of the shapes of ``out``), ``first`` -> ``acc``, ``cell_latency``
+        ``start`` if ``walk.interval`` exceeds 1 -> ``out``, ``column_part.latency`` edges later.
+    Cell: ``row``, ``column`` (of the shapes of ``out``), ``first`` -> ``acc``, ``cell.latency``
         edges later; ``first`` starts a new sum.
 """
 
@@ -50,11 +50,11 @@ def row_ports(spec: DatapathSpec, out: Any) -> dict[str, Any]:
 def column_ports(spec: DatapathSpec, out: Any) -> dict[str, Any]:
     """Return the ports of a column part that puts out ``out``."""
     ports: dict[str, Any] = {"units": In(ArrayLayout(spec.unit_bits, spec.units)), "out": Out(out)}
-    if spec.side_beats:
-        ports["side"] = In(ArrayLayout(spec.side_bits, spec.side_units))
+    if spec.side:
+        ports["side"] = In(ArrayLayout(spec.side.bits, spec.side.units))
     if spec.walk.tail:
         ports["tail"] = In(1)
-    if spec.interval > 1:
+    if spec.walk.interval > 1:
         ports["start"] = In(1)
     return ports
 

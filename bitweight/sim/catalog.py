@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import cast
 
-from bitweight.sim.datapath import DatapathSpec, side_sets
+from bitweight.sim.datapath import DatapathSpec
 from bitweight.sim.datapaths.bcq import BcqSpec
 from bitweight.sim.datapaths.dual_grained import DualGrainedSpec
 from bitweight.sim.datapaths.i2_s import I2SSpec
@@ -87,7 +87,7 @@ ENGINES: Mapping[str, EngineSpec] = MappingProxyType({spec.name: spec for spec i
 
 # Where an eighth of the outputs must be whole tiles: 8 columns divide n of 192, 576 and 1536, too.
 _BLOCK_ENGINES = (
-    BlockDotSpec(pe=pe, columns=8) if side_sets(pe) > 1 else BlockDotSpec(pe=pe)
+    BlockDotSpec(pe=pe, columns=8) if pe.side and pe.side.sets else BlockDotSpec(pe=pe)
     for pe in _DATAPATHS
 )
 

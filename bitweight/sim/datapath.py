@@ -13,7 +13,7 @@ answers a fixed number of edges later.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any, Protocol
 
@@ -37,17 +37,23 @@ class Walk:
             then be a multiple of it.
         tail_lanes: Which lanes hold them, in order; the first ones if empty. The others hold
             padding.
+        k_multiple: What k must be a multiple of; 1 if any k will do.
+        interval: Clocks from one beat to the next: 1, or what a serial column part needs.
     """
 
     chunk: int
     lanes: tuple[tuple[int, ...], ...]
     tail: int = 0
     tail_lanes: tuple[int, ...] = ()
+    k_multiple: int = 1
+    interval: int = 1
 
     @classmethod
-    def straight(cls, lanes: int) -> "Walk":
+    def straight(cls, lanes: int, *, k_multiple: int = 1, interval: int = 1) -> "Walk":
         """Return the plain walk: a beat holds the next ``lanes`` k."""
-        return cls(chunk=lanes, lanes=(tuple(range(lanes)),))
+        return cls(
+            chunk=lanes, lanes=(tuple(range(lanes)),), k_multiple=k_multiple, interval=interval
+        )
 
     def beats(self, k: int) -> int:
         """Return how many beats ``k`` takes."""
@@ -91,6 +97,37 @@ class Operations:
     multiplies: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of the three pieces of hardware; as it stands, wires.
+
+    Attributes:
+        latency: Edges from its inputs to its output.
+        operations: Its work per beat.
+    """
+
+    latency: int = 0
+    operations: Operations = field(default_factory=Operations)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideFormat:
+    """Side integers, which come on a stream of their own.
+
+    Attributes:
+        beats: Beats of b that one beat of side integers serves.
+        bits: Bits of one side integer.
+        units: Side integers of one output, or of one set.
+        sets: 0 if each output has its own. Else each of so many equal runs of outputs shares a set,
+            and a tile of columns must lie within one run.
+    """
+
+    beats: int
+    bits: int
+    units: int
+    sets: int = 0
+
+
 class DatapathSpec(Protocol):
     """A datapath: a frozen dataclass, as ``BlockDotSpec.pe``."""
 
@@ -120,11 +157,6 @@ class DatapathSpec(Protocol):
         ...
 
     @property
-    def k_multiple(self) -> int:
-        """What k must be a multiple of; 1 if any k will do."""
-        ...
-
-    @property
     def max_k(self) -> int:
         """Greatest k whose every possible sum the accumulators hold."""
         ...
@@ -140,23 +172,8 @@ class DatapathSpec(Protocol):
         ...
 
     @property
-    def side_beats(self) -> int:
-        """Beats of b that one beat of side integers serves; 0 if there are none."""
-        ...
-
-    @property
-    def side_bits(self) -> int:
-        """Bits of one side integer."""
-        ...
-
-    @property
-    def side_units(self) -> int:
-        """Side integers of one output, or of all outputs if they share them."""
-        ...
-
-    @property
-    def side_shared(self) -> bool:
-        """Whether all columns of a tile share one set of side integers."""
+    def side(self) -> SideFormat | None:
+        """Side integers; None if there are none."""
         ...
 
     @property
@@ -175,43 +192,23 @@ class DatapathSpec(Protocol):
         ...
 
     @property
-    def row_latency(self) -> int:
-        """Edges from activations to the row part's output."""
+    def row_part(self) -> Part:
+        """What stands once per row, from activations to ``row`` of a cell."""
         ...
 
     @property
-    def column_latency(self) -> int:
-        """Edges from units to the column part's output."""
-        ...
+    def column_part(self) -> Part:
+        """What stands once per column, from units to ``column`` of a cell.
 
-    @property
-    def cell_latency(self) -> int:
-        """Edges from row and column values to the accumulators, at least 1."""
-        ...
-
-    @property
-    def interval(self) -> int:
-        """Clocks from one beat to the next: 1, or what a serial column part needs.
-
-        Beyond 1 the column part gets ``start`` with each beat and puts out zeros except for the one
-        clock, ``column_latency`` edges after it, in which it answers. That is at most
-        ``interval - 1 + row_latency``: as long as the row part holds the beat's activations.
+        If ``walk.interval`` exceeds 1 it gets ``start`` with each beat and puts out zeros except
+        for the one clock, ``latency`` edges after it, in which it answers. Its latency is at most
+        ``interval - 1`` above the row part's: as long as that holds the beat's activations.
         """
         ...
 
     @property
-    def row_operations(self) -> Operations:
-        """Work of a row part per beat."""
-        ...
-
-    @property
-    def column_operations(self) -> Operations:
-        """Work of a column part per beat."""
-        ...
-
-    @property
-    def cell_operations(self) -> Operations:
-        """Work of a cell per beat."""
+    def cell(self) -> Part:
+        """What stands at each crossing, to the accumulators; at least one edge."""
         ...
 
 
@@ -223,20 +220,11 @@ def units(spec: Any, packed: PackedWeights) -> NDArray[np.int64]:
 
 @singledispatch
 def side(spec: Any, packed: PackedWeights) -> NDArray[np.int64]:
-    """Return side integers, shape (side beats, n, side units), or (..., side sets, ...) if shared.
+    """Return side integers, shape (side beats, n, side units), or (..., sets, ...) if shared.
 
     Bit patterns, unsigned. Datapaths without side integers need not register.
     """
     return np.zeros((0, packed.n, 0), np.int64)
-
-
-@singledispatch
-def side_sets(spec: Any) -> int:
-    """Return how many sets of side integers there are, if columns share them.
-
-    Each of so many equal runs of outputs has a set; a tile of columns must lie within one run.
-    """
-    return 1
 
 
 @singledispatch

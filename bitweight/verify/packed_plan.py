@@ -51,7 +51,7 @@ def _variants(spec: BlockDotSpec) -> Iterator[tuple[str, BlockDotSpec]]:
         if type(weights) is type(pe.format) and weights not in listed:
             yield f"small {weights.name}", replace(spec, pe=replace(pe, format=weights))
     if pe.group is not None:
-        group = math.lcm(pe.walk.chunk, pe.k_multiple)
+        group = math.lcm(pe.walk.chunk, spec.k_multiple)
         short = replace(pe, format=replace(pe.format, group=group))
         yield f"small pe.format.group={group}", replace(spec, pe=short)
     for form in _ACTIVATIONS:
@@ -65,7 +65,7 @@ def _variants(spec: BlockDotSpec) -> Iterator[tuple[str, BlockDotSpec]]:
 
 
 def _fixed_works(spec: BlockDotSpec, rng: np.random.Generator) -> Iterator[Work]:
-    step = spec.pe.k_multiple
+    step = spec.k_multiple
     yield _drawn("smallest", spec, (1, 1, step), rng)
     sizes = (spec.rows + 1, spec.columns + 1, _ragged_k(spec))
     yield _drawn("ragged tiles", spec, sizes, rng)
@@ -77,8 +77,8 @@ def _fixed_works(spec: BlockDotSpec, rng: np.random.Generator) -> Iterator[Work]
 
 def _ragged_k(spec: BlockDotSpec) -> int:
     """Return a k of two groups, or of two side beats, and a little; at least some chunks."""
-    pe, step = spec.pe, spec.pe.k_multiple
-    served = pe.side_beats * pe.walk.chunk // len(pe.walk.lanes)
+    pe, step = spec.pe, spec.k_multiple
+    served = pe.side.beats * pe.walk.chunk // len(pe.walk.lanes) if pe.side else 0
     whole = max(2 * (pe.group or served), _CHUNKS * pe.walk.chunk)
     return -(-whole // step) * step + step
 
@@ -90,7 +90,7 @@ def _whole(spec: BlockDotSpec, n: int) -> int:
 
 def _real_tile(spec: BlockDotSpec) -> Iterator[Work]:
     layer = Trace.example().integer_layers[0]
-    k = layer.k // spec.pe.k_multiple * spec.pe.k_multiple
+    k = layer.k // spec.k_multiple * spec.k_multiple
     yield from real_tile(spec.pe, m=spec.rows + 1, n=_whole(spec, spec.columns + 1), k=k)
 
 
@@ -109,11 +109,11 @@ def real_tile(pe: DatapathSpec, *, m: int, n: int, k: int) -> Iterator[Work]:
 
 
 def _drawn_works(spec: BlockDotSpec, rng: np.random.Generator) -> Iterator[Work]:
-    yield _drawn("least k", spec, (2, 3, spec.pe.k_multiple), rng)
-    steps = 2 * _ragged_k(spec) // spec.pe.k_multiple
+    yield _drawn("least k", spec, (2, 3, spec.k_multiple), rng)
+    steps = 2 * _ragged_k(spec) // spec.k_multiple
     for number in range(_DRAWN_GEMMS):
         m, n = (int(size) for size in rng.integers(1, _MAX_DRAWN_SIZE, 2))
-        k = int(rng.integers(1, steps)) * spec.pe.k_multiple
+        k = int(rng.integers(1, steps)) * spec.k_multiple
         yield _drawn(f"drawn {number}", spec, (m, n, k), rng)
 
 

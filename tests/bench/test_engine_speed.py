@@ -22,7 +22,7 @@ def operands(name: str, spec: Any, m: int, size: int) -> tuple[Any, Any]:
         return rng.integers(-128, 128, (m, size), np.int8), rng.integers(
             -128, 128, (size, size), np.int8
         )
-    k, n = (-(-size // step) * step for step in (spec.pe.k_multiple, spec.n_multiple))
+    k, n = (-(-size // step) * step for step in (spec.k_multiple, spec.n_multiple))
     return rng.integers(-127, 128, (m, k), np.int8), draw(spec.pe, rng, k=k, n=n)
 
 

@@ -61,7 +61,7 @@ def test_cycles_of_a_large_layer_take_under_a_tenth_of_a_second(
     if hasattr(spec, "cols"):
         spec = replace(spec, rows=32, cols=32)
     # Packed formats want whole blocks.
-    step = getattr(spec.pe, "k_multiple", 1)
+    step = getattr(spec, "k_multiple", 1)
     for k, n in ((4096 // step * step, 11008), (11008 // step * step, 4096)):
         took = seconds(partial(cycles, spec, m=2048, n=n, k=k))
         show(capsys, f"cycles of {name}, 2048x{k}x{n}: {took * 1e6:.0f} us")

@@ -97,7 +97,7 @@ def test_names_are_plain(name: str, spec: Any) -> None:
     header = re.search(rf"^module {module_name(name)} ?\((.*?)\);", text, re.MULTILINE | re.DOTALL)
     assert header is not None
     ports = {port.strip() for port in header[1].split(",")}
-    n, k = getattr(spec, "n_multiple", 1), getattr(spec.pe, "k_multiple", 1)
+    n, k = getattr(spec, "n_multiple", 1), getattr(spec, "k_multiple", 1)
     ports_of_beats = beats(spec, m=1, n=n, k=k)
     streams = {f"{port}__{part}" for port in ("cmd", *ports_of_beats) for part in STREAM}
     assert ports == streams | {"clk", "rst"}

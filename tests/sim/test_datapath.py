@@ -5,6 +5,7 @@ import pytest
 
 from bitweight.sim import DATAPATHS
 from bitweight.sim.datapath import (
+    DatapathSpec,
     Walk,
     contribute,
     decode,
@@ -12,7 +13,6 @@ from bitweight.sim.datapath import (
     partials,
     prepare,
     side,
-    side_sets,
     units,
 )
 
@@ -42,12 +42,17 @@ def test_a_tail_may_fill_other_lanes() -> None:
     assert walk.lane_k(10)[2:].tolist() == [[10, 6, 7], [10, 8, 9]]
 
 
+def shared_sets(pe: DatapathSpec) -> int:
+    """Return how many equal runs of outputs there must be."""
+    return (pe.side.sets if pe.side else 0) or 1
+
+
 @pytest.mark.parametrize("name", DATAPATHS)
 def test_parts_add_up_to_the_fast_sums(name: str) -> None:
     pe = DATAPATHS[name].pe
     rng = np.random.default_rng(1)
-    k = -(-(pe.group or 2 * pe.walk.chunk) // pe.k_multiple) * pe.k_multiple
-    sets = side_sets(pe)
+    k = -(-(pe.group or 2 * pe.walk.chunk) // pe.walk.k_multiple) * pe.walk.k_multiple
+    sets = shared_sets(pe)
     packed = draw(pe, rng, k=k, n=3 * sets)
     x = rng.integers(pe.a.min, pe.a.max + 1, (2, k))
     fast = partials(pe, x, packed)
@@ -60,8 +65,8 @@ def test_parts_add_up_to_the_fast_sums(name: str) -> None:
             total = np.zeros((pe.planes, fast.shape[3]), np.int64)
             for beat, places in enumerate(pe.walk.lane_k(k)):
                 beside = (
-                    integers[beat // pe.side_beats, j // 3 if pe.side_shared else j].tolist()
-                    if pe.side_beats
+                    integers[beat // pe.side.beats, j // 3 if pe.side.sets else j].tolist()
+                    if pe.side
                     else []
                 )
                 is_tail = bool(pe.walk.tails(k)[beat])
@@ -76,7 +81,7 @@ def test_parts_add_up_to_the_fast_sums(name: str) -> None:
 def test_no_sum_of_extreme_codes_leaves_the_accumulator(name: str) -> None:
     pe = DATAPATHS[name].pe
     rng = np.random.default_rng(2)
-    k = (pe.group or 4 * pe.walk.chunk) // pe.k_multiple * pe.k_multiple
+    k = (pe.group or 4 * pe.walk.chunk) // pe.walk.k_multiple * pe.walk.k_multiple
     for code in (pe.a.min, pe.a.max):
         packed = draw(pe, rng, k=k, n=8)
         sums = partials(pe, np.full((1, k), code), packed)
@@ -87,10 +92,10 @@ def test_no_sum_of_extreme_codes_leaves_the_accumulator(name: str) -> None:
 def test_a_bubble_adds_nothing(name: str) -> None:
     pe = DATAPATHS[name].pe
     rng = np.random.default_rng(3)
-    packed = draw(pe, rng, k=pe.k_multiple, n=4 * side_sets(pe))
+    packed = draw(pe, rng, k=pe.walk.k_multiple, n=4 * shared_sets(pe))
     zeros = prepare(pe, [0] * len(pe.walk.lanes[0]))
-    beside = [int(value) for value in side(pe, packed)[:1].ravel()][: pe.side_units]
+    beside = side(pe, packed)[0, 0].tolist() if pe.side else []
     for j in range(4):
-        is_tail = bool(pe.walk.tails(pe.k_multiple)[0])
+        is_tail = bool(pe.walk.tails(pe.walk.k_multiple)[0])
         column = decode(pe, units(pe, packed)[0, j].tolist(), beside, is_tail=is_tail)
         assert set(contribute(pe, zeros, column)) == {0}

@@ -74,8 +74,8 @@ def beat_sum(m: Module, spec: Any, activations: Any, weights: Any, weight_max: i
 
 
 def accumulate(m: Module, spec: DatapathSpec, first: Value, added: Value, out: Any) -> None:
-    """Add ``added`` to a sum that ``first`` starts anew, ``cell_latency`` edges after its beat."""
-    starts = delay(m, first, spec.cell_latency - 1, "first_register")
+    """Add ``added`` to a sum that ``first`` starts anew, ``cell.latency`` edges after its beat."""
+    starts = delay(m, first, spec.cell.latency - 1, "first_register")
     acc = Signal(Shape(spec.acc_width, True), reset_less=True, name="acc_register")
     m.d.sync += acc.eq(Mux(starts, 0, acc) + added)
     m.d.comb += out.eq(acc)

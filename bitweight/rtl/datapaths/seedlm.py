@@ -61,7 +61,7 @@ class WindowColumn(wiring.Component):
             total = Signal(_sum_shape(spec), reset_less=True, name=f"sum_{c}")
             m.d.sync += total.eq(signed_sum(products))
             m.d.comb += self.out.sums[c].eq(total)
-        m.d.comb += self.out.shift.eq(delay(m, shift, spec.column_latency, "shift"))
+        m.d.comb += self.out.shift.eq(delay(m, shift, spec.column_part.latency, "shift"))
         return m
 
 

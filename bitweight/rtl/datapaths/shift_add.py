@@ -34,7 +34,7 @@ class ShiftAddColumn(wiring.Component):
             for at in range(spec.keys):
                 key = self.units[plane].word_select(at, spec.key)
                 m.d.comb += self.out[f"key_{plane * spec.keys + at}"].eq(half_key(key))
-        for at in range(spec.side_units):
+        for at in range(spec.side.units):
             m.d.comb += self.out[f"shift_{at}"].eq(self.side[at])
         return m
 
@@ -90,7 +90,7 @@ class ShiftAddCell(wiring.Component):
 def _column_shape(spec: ShiftAddSpec) -> StructLayout:
     keys = {f"key_{at}": spec.key for at in range(spec.units * spec.keys)}
     return StructLayout(
-        {**keys, **{f"shift_{at}": spec.side_bits for at in range(spec.side_units)}}
+        {**keys, **{f"shift_{at}": spec.side.bits for at in range(spec.side.units)}}
     )
 
 

@@ -74,7 +74,7 @@ class TritPlanesColumn(wiring.Component):
                 low = (nibble + high)[:2]
             trits = (low, high)
             for plane, trit in enumerate(trits):
-                held = delay(m, trit, self.spec.column_latency, f"trit_{plane}_{lane}")
+                held = delay(m, trit, self.spec.column_part.latency, f"trit_{plane}_{lane}")
                 m.d.comb += self.out[plane * self.lanes + lane].eq(held)
         return m
 

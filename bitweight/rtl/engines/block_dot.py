@@ -38,14 +38,16 @@ class BlockDot(wiring.Component):
         self.cell = Part(f"{name}_cell", cell(pe))
         self.parts = (self.row, self.column, self.cell)
         activations = ArrayLayout(operand_shape(pe.a), spec.rows * spec.lanes)
-        self.sets = 1 if pe.side_shared else spec.columns
-        side = {"s": In(stream.Signature(ArrayLayout(pe.side_bits, self.sets * pe.side_units)))}
+        side: dict[str, Any] = {}
+        if pe.side:
+            lanes = pe.side.units * (1 if pe.side.sets else spec.columns)
+            side["s"] = In(stream.Signature(ArrayLayout(pe.side.bits, lanes)))
         super().__init__(
             {
                 "cmd": In(stream.Signature(COMMAND)),
                 "a": In(stream.Signature(activations)),
                 "b": In(stream.Signature(ArrayLayout(pe.unit_bits, spec.columns * pe.units))),
-                **(side if pe.side_beats else {}),
+                **side,
                 "c": Out(stream.Signature(ArrayLayout(Shape(pe.acc_width, True), spec.columns))),
             }
         )
@@ -81,7 +83,7 @@ class BlockDot(wiring.Component):
         """Accept a beat of all streams at once; s only where a new side beat is due."""
         beat = Signal()
         streams: list[tuple[Any, Value]] = [(self.a, Value.cast(1)), (self.b, Value.cast(1))]
-        if self.spec.pe.side_beats:
+        if self.spec.pe.side:
             streams.append((self.s, control.needs_side))
         for one, is_due in streams:
             others = [other.valid | ~due for other, due in streams if other is not one]
@@ -94,11 +96,13 @@ class BlockDot(wiring.Component):
         """Register the activations and place the row parts; return what cells read."""
         spec = self.spec
         register = Signal.like(self.a.payload, reset_less=True, name="a_register")
-        if spec.pe.interval == 1:
+        wait = spec.part_latency - spec.pe.row_part.latency
+        if spec.pe.walk.interval == 1:
             # A bubble is zeros, which add nothing.
             m.d.sync += register.eq(Mux(beat, self.a.payload.as_value(), 0))
         else:
-            # The column part answers once per beat: x waits for it.
+            # The column part answers once per beat: x waits for it, here.
+            wait = 0
             with m.If(beat):
                 m.d.sync += register.eq(self.a.payload)
         outputs: list[Value] = []
@@ -106,7 +110,6 @@ class BlockDot(wiring.Component):
             lanes = [register[i * spec.lanes + lane] for lane in range(spec.lanes)]
             out = Signal(self.row.component.out.shape(), name=f"row_{i}_out")
             m.submodules[f"row_{i}"] = self.row.place(x=Cat(lanes), out=out)
-            wait = spec.part_latency - spec.pe.row_latency if spec.pe.interval == 1 else 0
             outputs.append(delay(m, Value.cast(out), wait, f"row_{i}"))
         return outputs
 
@@ -120,22 +123,22 @@ class BlockDot(wiring.Component):
         if pe.walk.tail:
             tags["tail"] = Signal(name="tail_register", reset_less=True)
             m.d.sync += tags["tail"].eq(control.tail)
-        if pe.interval > 1:
+        if pe.walk.interval > 1:
             tags["start"] = Signal(name="start_register")
             m.d.sync += tags["start"].eq(beat)
-        if pe.side_beats:
+        if pe.side:
             side = Signal.like(self.s.payload, reset_less=True, name="s_register")
             with m.If(beat & control.needs_side):
                 m.d.sync += side.eq(self.s.payload)
         outputs: list[Value] = []
         for j in range(spec.columns):
             inputs = {"units": Cat(units[j * pe.units + unit] for unit in range(pe.units)), **tags}
-            if pe.side_beats:
-                start = 0 if pe.side_shared else j * pe.side_units
-                inputs["side"] = Cat(side[start + at] for at in range(pe.side_units))
+            if pe.side:
+                start = 0 if pe.side.sets else j * pe.side.units
+                inputs["side"] = Cat(side[start + at] for at in range(pe.side.units))
             out = Signal(self.column.component.out.shape(), name=f"column_{j}_out")
             m.submodules[f"column_{j}"] = self.column.place(out=out, **inputs)
-            wait = spec.part_latency - pe.column_latency
+            wait = spec.part_latency - pe.column_part.latency
             outputs.append(delay(m, Value.cast(out), wait, f"column_{j}"))
         return outputs
 

@@ -86,7 +86,7 @@ class BlockDotControl(wiring.Component):
 
     def _pace(self, m: Module) -> Value:
         """Return whether ``interval`` clocks have passed since the last beat."""
-        interval = self.spec.pe.interval
+        interval = self.spec.pe.walk.interval
         if interval == 1:
             return Value.cast(1)
         wait = Signal(range(interval))
@@ -121,11 +121,11 @@ class BlockDotControl(wiring.Component):
 
     def _sides(self, m: Module, is_walk_end: Signal) -> None:
         """Count the beats that one beat of side integers serves."""
-        served = self.spec.pe.side_beats
-        if served == 0:
+        side = self.spec.pe.side
+        if side is None:
             return
         is_served, needs_side = Signal(), Signal(init=1)
-        is_last = _counts(m, "beat_of_side", served, self.beat, is_served)
+        is_last = _counts(m, "beat_of_side", side.beats, self.beat, is_served)
         m.d.comb += [is_served.eq(is_last | is_walk_end), self.needs_side.eq(needs_side)]
         with m.If(self.beat):
             m.d.sync += needs_side.eq(is_served)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bitweight.sim.datapath import (
     Operations,
+    Part,
     Walk,
     contribute,
     decode,
@@ -30,9 +31,9 @@ from bitweight.sim.datapaths.half_table import (
     KeyWidth,
     check_lanes,
     half_keys,
-    half_table,
+    half_tables,
     read,
-    table_adds,
+    table_part,
 )
 from bitweight.sim.datapaths.sign_planes import drawn_signs, sign_units, signs_from_words
 from bitweight.sim.kernels.matmul import matmul
@@ -92,11 +93,6 @@ class BcqSpec:
         return Walk.straight(self.lanes)
 
     @property
-    def k_multiple(self) -> int:
-        """Any k will do."""
-        return 1
-
-    @property
     def max_k(self) -> int:
         """No limit but the command's: each sum covers a group."""
         return (1 << 32) - 1
@@ -112,24 +108,9 @@ class BcqSpec:
         return self.format.bits
 
     @property
-    def side_beats(self) -> int:
+    def side(self) -> None:
         """No side integers."""
-        return 0
-
-    @property
-    def side_bits(self) -> int:
-        """No side integers."""
-        return 0
-
-    @property
-    def side_units(self) -> int:
-        """No side integers."""
-        return 0
-
-    @property
-    def side_shared(self) -> bool:
-        """No side integers."""
-        return False
+        return
 
     @property
     def group(self) -> int:
@@ -147,39 +128,23 @@ class BcqSpec:
         return (self.group * self.a.max_magnitude).bit_length() + 1
 
     @property
-    def row_latency(self) -> int:
-        """Edges to the tables: sums of half the activations of a key, then of all."""
-        return 2
-
-    @property
-    def column_latency(self) -> int:
-        """Keys are formed in the clock that they arrive."""
-        return 0
-
-    @property
-    def cell_latency(self) -> int:
-        """Edges from keys to accumulators: the beat's sum, then the accumulation."""
-        return 2
-
-    @property
-    def interval(self) -> int:
-        """A beat a clock."""
-        return 1
-
-    @property
-    def row_operations(self) -> Operations:
+    def row_part(self) -> Part:
         """The tables."""
-        return Operations(adds=self.keys * table_adds(self.key))
+        return table_part(self.keys, self.key)
 
     @property
-    def column_operations(self) -> Operations:
-        """No arithmetic."""
-        return Operations()
+    def column_part(self) -> Part:
+        """Keys are formed in the clock that they arrive."""
+        return Part()
 
     @property
-    def cell_operations(self) -> Operations:
-        """A look-up and an addition per plane and key; the offset's plane reads a fixed entry."""
-        return Operations(lookups=self.format.bits * self.keys, adds=self.planes * self.keys)
+    def cell(self) -> Part:
+        """The beat's sum, then the accumulation.
+
+        A look-up and an addition per plane and key; the offset's plane reads a fixed entry.
+        """
+        work = Operations(lookups=self.format.bits * self.keys, adds=self.planes * self.keys)
+        return Part(latency=2, operations=work)
 
 
 @units.register
@@ -189,9 +154,7 @@ def _(spec: BcqSpec, packed: PackedWeights) -> NDArray[np.int64]:
 
 @prepare.register
 def _(spec: BcqSpec, x: Sequence[int]) -> tuple[int, ...]:
-    """Return the half tables, one after the other."""
-    starts = range(0, spec.lanes, spec.key)
-    return tuple(sum_ for at in starts for sum_ in half_table(x[at : at + spec.key]))
+    return half_tables(x, spec.key)
 
 
 @decode.register

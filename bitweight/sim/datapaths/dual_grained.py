@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from bitweight.sim.datapath import (
     Operations,
+    Part,
+    SideFormat,
     Walk,
     contribute,
     decode,
@@ -95,11 +97,6 @@ class DualGrainedSpec:
         return Walk.straight(_LANES)
 
     @property
-    def k_multiple(self) -> int:
-        """Any k will do."""
-        return 1
-
-    @property
     def unit_bits(self) -> int:
         """A byte: two codes, the first in the high nibble."""
         return 8
@@ -110,24 +107,9 @@ class DualGrainedSpec:
         return _LANES // 2
 
     @property
-    def side_beats(self) -> int:
-        """Beats of a group."""
-        return self.format.group // _LANES
-
-    @property
-    def side_bits(self) -> int:
-        """A byte each, as memory holds them."""
-        return 8
-
-    @property
-    def side_units(self) -> int:
-        """S2, then z."""
-        return 2
-
-    @property
-    def side_shared(self) -> bool:
-        """Each output has its own."""
-        return False
+    def side(self) -> SideFormat:
+        """S2, then z, of a group and an output: a byte each, as memory holds them."""
+        return SideFormat(beats=self.format.group // _LANES, bits=8, units=2)
 
     @property
     def group(self) -> None:
@@ -145,39 +127,24 @@ class DualGrainedSpec:
         return (self.max_k * WEIGHT_MAX * self.a.max_magnitude).bit_length() + 1
 
     @property
-    def row_latency(self) -> int:
-        """The row part is wires."""
-        return 0
+    def row_part(self) -> Part:
+        """Wires."""
+        return Part()
 
     @property
-    def column_latency(self) -> int:
-        """Edges to weights, or to codes less their zero point."""
-        return 1
-
-    @property
-    def cell_latency(self) -> int:
-        """Edges to the accumulator: products if registered, sum, S2 if factored, accumulation."""
-        return 2 + self.pipelined + self.is_factored
-
-    @property
-    def interval(self) -> int:
-        """A beat a clock."""
-        return 1
-
-    @property
-    def row_operations(self) -> Operations:
-        """No arithmetic."""
-        return Operations()
-
-    @property
-    def column_operations(self) -> Operations:
+    def column_part(self) -> Part:
         """Subtracts z from each code, and multiplies each by S2 unless that is factored out."""
-        return Operations(adds=_LANES, multiplies=0 if self.is_factored else _LANES)
+        work = Operations(adds=_LANES, multiplies=0 if self.is_factored else _LANES)
+        return Part(latency=1, operations=work)
 
     @property
-    def cell_operations(self) -> Operations:
-        """A multiply-add per code, and one product with S2 if that is factored out."""
-        return Operations(adds=_LANES, multiplies=_LANES + self.is_factored)
+    def cell(self) -> Part:
+        """Products if registered, sum, S2 if factored, accumulation.
+
+        A multiply-add per code, and one product with S2 if that is factored out.
+        """
+        work = Operations(adds=_LANES, multiplies=_LANES + self.is_factored)
+        return Part(latency=2 + self.pipelined + self.is_factored, operations=work)
 
 
 @units.register

@@ -13,6 +13,7 @@ T-MAC, arXiv 2407.00088, and FIGLUT, arXiv 2503.06862.
 from collections.abc import Sequence
 from enum import StrEnum
 
+from bitweight.sim.datapath import Operations, Part
 from bitweight.workloads.formats import IntFormat
 
 
@@ -44,6 +45,11 @@ def half_table(x: Sequence[int]) -> tuple[int, ...]:
     )
 
 
+def half_tables(x: Sequence[int], mu: int) -> tuple[int, ...]:
+    """Return the half tables of every ``mu`` of x, one after the other."""
+    return tuple(entry for at in range(0, len(x), mu) for entry in half_table(x[at : at + mu]))
+
+
 def half_keys(unit: int, lanes: int, mu: int) -> list[int]:
     """Split a unit of ``lanes`` signs into keys, and each key into entry and negation.
 
@@ -65,3 +71,8 @@ def read(table: Sequence[int], half_key: int) -> int:
 def table_adds(mu: int) -> int:
     """Return the additions that build a half table: one per sum of each part of x."""
     return 0 if mu == 1 else 2 * table_adds(mu // 2) + (1 << (mu - 1))
+
+
+def table_part(tables: int, mu: int) -> Part:
+    """Return the row part that builds tables: sums of half a key's activations, then of all."""
+    return Part(latency=2, operations=Operations(adds=tables * table_adds(mu)))

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from bitweight.sim.datapath import (
     Operations,
+    Part,
     Walk,
     combine,
     contribute,
@@ -135,30 +136,25 @@ class I2SSpec(TernarySpec):
         return _BLOCK_BYTES if self.is_int16 else _BEAT_BYTES
 
     @property
-    def row_latency(self) -> int:
-        """Edges to -x, or to the sum of x."""
-        return 1
-
-    @property
-    def column_latency(self) -> int:
-        """The codes are wires."""
-        return 0
-
-    @property
-    def cell_latency(self) -> int:
-        """Edges to the sums of parts of the beat, the beat's sum or the lanes, the accumulator."""
-        return 3
-
-    @property
-    def row_operations(self) -> Operations:
+    def row_part(self) -> Part:
         """A negation per lane, or the sum of x."""
-        return Operations(adds=len(self.walk.lanes[0]) - self.is_int16)
+        work = Operations(adds=len(self.walk.lanes[0]) - self.is_int16)
+        return Part(latency=1, operations=work)
 
     @property
-    def cell_operations(self) -> Operations:
-        """An addition per weight, to the accumulator included; for lanes their sum on top."""
+    def column_part(self) -> Part:
+        """The codes are wires."""
+        return Part()
+
+    @property
+    def cell(self) -> Part:
+        """Sums of parts of the beat, the beat's sum or the lanes, the accumulator.
+
+        An addition per weight, to the accumulator included; for lanes their sum on top.
+        """
         lanes = self.lane_count + 1 if self.is_int16 else 0
-        return Operations(adds=len(self.walk.lanes[0]) + lanes)
+        work = Operations(adds=len(self.walk.lanes[0]) + lanes)
+        return Part(latency=3, operations=work)
 
 
 @units.register

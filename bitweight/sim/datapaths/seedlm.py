@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from bitweight.sim.datapath import (
     Operations,
+    Part,
     Walk,
     contribute,
     decode,
@@ -103,13 +104,15 @@ class SeedlmSpec:
 
     @property
     def walk(self) -> Walk:
-        """A block a beat."""
-        return Walk.straight(self.format.block)
+        """A block a beat; a serial column part takes a clock per state.
 
-    @property
-    def k_multiple(self) -> int:
-        """A block, unless every output starts one."""
-        return 1 if self.format.row_aligned else self.format.block
+        K is whole blocks, unless every output starts one.
+        """
+        return Walk.straight(
+            self.format.block,
+            k_multiple=1 if self.format.row_aligned else self.format.block,
+            interval=self.states if self.is_serial else 1,
+        )
 
     @property
     def unit_bits(self) -> int:
@@ -122,24 +125,9 @@ class SeedlmSpec:
         return 1
 
     @property
-    def side_beats(self) -> int:
+    def side(self) -> None:
         """No side integers."""
-        return 0
-
-    @property
-    def side_bits(self) -> int:
-        """No side integers."""
-        return 0
-
-    @property
-    def side_units(self) -> int:
-        """No side integers."""
-        return 0
-
-    @property
-    def side_shared(self) -> bool:
-        """No side integers."""
-        return False
+        return
 
     @property
     def group(self) -> None:
@@ -163,40 +151,30 @@ class SeedlmSpec:
         return greatest.bit_length() + 1
 
     @property
-    def row_latency(self) -> int:
-        """The row part is wires, or a register that holds x until a serial column part answers."""
-        return 1 if self.is_serial else 0
+    def row_part(self) -> Part:
+        """Wires, or a register that holds x until a serial column part answers."""
+        return Part(latency=1 if self.is_serial else 0)
 
     @property
-    def column_latency(self) -> int:
-        """Edges to S: window, products if registered, sums; or one per state."""
-        return self.states if self.is_serial else 2 + self.pipelined
+    def column_part(self) -> Part:
+        """Window, products if registered, sums; or an edge per state.
 
-    @property
-    def cell_latency(self) -> int:
-        """Edges to the accumulator: products if registered, sum of the block, shift, add."""
-        return 3 + self.pipelined
-
-    @property
-    def interval(self) -> int:
-        """Clocks of a block."""
-        return self.states if self.is_serial else 1
-
-    @property
-    def row_operations(self) -> Operations:
-        """No arithmetic."""
-        return Operations()
-
-    @property
-    def column_operations(self) -> Operations:
-        """A product per state, added up to one S per weight; XORs do not count."""
+        A product per state, added up to one S per weight; XORs do not count.
+        """
         adds = self.format.block * (self.format.latent - 1)
-        return Operations(adds=adds, multiplies=self.states)
+        return Part(
+            latency=self.states if self.is_serial else 2 + self.pipelined,
+            operations=Operations(adds=adds, multiplies=self.states),
+        )
 
     @property
-    def cell_operations(self) -> Operations:
-        """A multiply-add per weight; shifts do not count."""
-        return Operations(adds=self.format.block, multiplies=self.format.block)
+    def cell(self) -> Part:
+        """Products if registered, sum of the block, shift, add.
+
+        A multiply-add per weight; shifts do not count.
+        """
+        work = Operations(adds=self.format.block, multiplies=self.format.block)
+        return Part(latency=3 + self.pipelined, operations=work)
 
 
 @units.register

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from bitweight.sim.datapath import (
     Operations,
+    Part,
+    SideFormat,
     Walk,
     contribute,
     decode,
@@ -27,16 +29,15 @@ from bitweight.sim.datapath import (
     partials,
     prepare,
     side,
-    side_sets,
     units,
 )
 from bitweight.sim.datapaths.half_table import (
     KeyWidth,
     check_lanes,
     half_keys,
-    half_table,
+    half_tables,
     read,
-    table_adds,
+    table_part,
 )
 from bitweight.sim.datapaths.sign_planes import drawn_signs, sign_units, signs_from_words
 from bitweight.sim.kernels.matmul import matmul
@@ -114,11 +115,6 @@ class ShiftAddSpec:
         return Walk.straight(self.lanes)
 
     @property
-    def k_multiple(self) -> int:
-        """Any k will do."""
-        return 1
-
-    @property
     def unit_bits(self) -> int:
         """The signs of one plane."""
         return self.lanes
@@ -129,24 +125,17 @@ class ShiftAddSpec:
         return self.format.bits
 
     @property
-    def side_beats(self) -> int:
-        """Every beat has scales of its own."""
-        return 1
+    def side(self) -> SideFormat:
+        """Shift codes of a beat, per plane, scale and term: 0 to the span, all ones for no term.
 
-    @property
-    def side_bits(self) -> int:
-        """Bits of a shift code: 0 to the span, and all ones for no term."""
-        return (self.format.span + 1).bit_length()
-
-    @property
-    def side_units(self) -> int:
-        """Shift codes of a beat: per plane, scale and term."""
-        return self.format.bits * self.scales * self.format.terms
-
-    @property
-    def side_shared(self) -> bool:
-        """All columns of a tile lie in one row block."""
-        return True
+        All columns of a tile lie in one row block.
+        """
+        return SideFormat(
+            beats=1,
+            bits=(self.format.span + 1).bit_length(),
+            units=self.format.bits * self.scales * self.format.terms,
+            sets=_ROW_BLOCKS,
+        )
 
     @property
     def group(self) -> None:
@@ -166,50 +155,30 @@ class ShiftAddSpec:
         return greatest.bit_length() + 1
 
     @property
-    def row_latency(self) -> int:
-        """Edges to the tables: sums of half the activations of a key, then of all."""
-        return 2
-
-    @property
-    def column_latency(self) -> int:
-        """Keys are formed in the clock that they arrive."""
-        return 0
-
-    @property
-    def cell_latency(self) -> int:
-        """Edges from keys to the accumulator: entries, the beat's sum, accumulation."""
-        return 3
-
-    @property
-    def interval(self) -> int:
-        """A beat a clock."""
-        return 1
-
-    @property
-    def row_operations(self) -> Operations:
+    def row_part(self) -> Part:
         """The tables."""
-        return Operations(adds=self.keys * table_adds(self.key))
+        return table_part(self.keys, self.key)
 
     @property
-    def column_operations(self) -> Operations:
-        """No arithmetic."""
-        return Operations()
+    def column_part(self) -> Part:
+        """Keys are formed in the clock that they arrive."""
+        return Part()
 
     @property
-    def cell_operations(self) -> Operations:
-        """A look-up per plane and key; additions join the tables of a scale, then all terms."""
+    def cell(self) -> Part:
+        """Entries, the beat's sum, accumulation.
+
+        A look-up per plane and key; additions join the tables of a scale, then all terms.
+        """
         joins = self.format.bits * (self.keys - self.scales)
-        return Operations(lookups=self.format.bits * self.keys, adds=joins + self.side_units)
+        adds = joins + self.side.units
+        work = Operations(lookups=self.format.bits * self.keys, adds=adds)
+        return Part(latency=3, operations=work)
 
 
 @units.register
 def _(spec: ShiftAddSpec, packed: PackedWeights) -> NDArray[np.int64]:
     return sign_units(packed.words, spec.lanes, spec.walk.beats(packed.k))
-
-
-@side_sets.register
-def _(spec: ShiftAddSpec) -> int:
-    return _ROW_BLOCKS
 
 
 @side.register
@@ -218,20 +187,18 @@ def _(spec: ShiftAddSpec, packed: PackedWeights) -> NDArray[np.int64]:
     exponents = packed.side["exponents"].astype(np.int64)
     is_term = exponents != _NO_TERM
     least = int(exponents[is_term].min(initial=0 if not is_term.any() else 127))
-    none = (1 << spec.side_bits) - 1
+    none = (1 << spec.side.bits) - 1
     codes = np.where(is_term, exponents - least, none)
     beats = spec.walk.beats(packed.k)
     padding = beats * spec.scales - len(codes)
     codes = np.pad(codes, ((0, padding), (0, 0), (0, 0), (0, 0)), constant_values=none)
     by_beat = codes.reshape(beats, spec.scales, *codes.shape[1:])
-    return by_beat.transpose(0, 3, 2, 1, 4).reshape(beats, _ROW_BLOCKS, spec.side_units)
+    return by_beat.transpose(0, 3, 2, 1, 4).reshape(beats, _ROW_BLOCKS, spec.side.units)
 
 
 @prepare.register
 def _(spec: ShiftAddSpec, x: Sequence[int]) -> tuple[int, ...]:
-    """Return the half tables, one after the other."""
-    starts = range(0, spec.lanes, spec.key)
-    return tuple(entry for at in starts for entry in half_table(x[at : at + spec.key]))
+    return half_tables(x, spec.key)
 
 
 @decode.register
@@ -246,7 +213,7 @@ def _(
 def _(spec: ShiftAddSpec, row: Sequence[int], column: Sequence[int]) -> tuple[int, ...]:
     size, count = len(row) // spec.keys, spec.format.bits * spec.keys
     per_scale, terms = spec.keys // spec.scales, spec.format.terms
-    none = (1 << spec.side_bits) - 1
+    none = (1 << spec.side.bits) - 1
     total = 0
     for plane_and_scale in range(spec.format.bits * spec.scales):
         entry = 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.sim.datapath import Operations, Walk
+from bitweight.sim.datapath import Walk
 from bitweight.workloads.formats import SYMMETRIC_INT8, IntFormat
 from bitweight.workloads.formats.i2_s import I2S
 from bitweight.workloads.formats.tl1 import Tl1
@@ -60,39 +60,9 @@ class TernarySpec:
         return 1
 
     @property
-    def k_multiple(self) -> int:
-        """Any k will do."""
-        return 1
-
-    @property
-    def side_beats(self) -> int:
+    def side(self) -> None:
         """No side integers."""
-        return 0
-
-    @property
-    def side_bits(self) -> int:
-        """No side integers."""
-        return 0
-
-    @property
-    def side_units(self) -> int:
-        """No side integers."""
-        return 0
-
-    @property
-    def side_shared(self) -> bool:
-        """No side integers."""
-        return False
-
-    @property
-    def interval(self) -> int:
-        """A beat a clock."""
-        return 1
-
-    @property
-    def column_operations(self) -> Operations:
-        """No arithmetic."""
-        return Operations()
+        return
 
 
 def weights_of(walk: Walk, k: int, by_lane: NDArray[np.int8]) -> NDArray[np.int8]:

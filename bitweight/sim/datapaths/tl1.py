@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bitweight.sim.datapath import (
     Operations,
+    Part,
     Walk,
     contribute,
     decode,
@@ -82,29 +83,19 @@ class Tl1Spec(TernarySpec):
         return _BEAT_BYTES
 
     @property
-    def row_latency(self) -> int:
-        """Edges to the tables."""
-        return 1
+    def row_part(self) -> Part:
+        """The tables: all but x0 and x1 themselves."""
+        return Part(latency=1, operations=Operations(adds=PAIRS * (len(STORED) - 2)))
 
     @property
-    def column_latency(self) -> int:
+    def column_part(self) -> Part:
         """The indices are wires."""
-        return 0
+        return Part()
 
     @property
-    def cell_latency(self) -> int:
-        """Edges to the beat's sum and the accumulator."""
-        return 2
-
-    @property
-    def row_operations(self) -> Operations:
-        """All entries but x0 and x1 themselves."""
-        return Operations(adds=PAIRS * (len(STORED) - 2))
-
-    @property
-    def cell_operations(self) -> Operations:
-        """A look-up per pair, and an addition of what it gives."""
-        return Operations(lookups=PAIRS, adds=PAIRS)
+    def cell(self) -> Part:
+        """The beat's sum, then the accumulation: a look-up per pair, and an addition of each."""
+        return Part(latency=2, operations=Operations(lookups=PAIRS, adds=PAIRS))
 
 
 @units.register

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from bitweight.sim.datapath import (
     Operations,
+    Part,
     Walk,
     contribute,
     decode,
@@ -84,19 +85,15 @@ class Tl2Spec(TernarySpec):
 
     @property
     def walk(self) -> Walk:
-        """24 k a beat in tiles, 16 behind them."""
+        """24 k a beat in tiles, 16 behind them; whole blocks of the tail."""
         columns = self.format.tile_columns
         return Walk(
             chunk=columns,
             lanes=tuple(tuple(range(start, start + _LANES)) for start in range(0, columns, _LANES)),
             tail=2 * TRIPLES,
             tail_lanes=tuple(lane for lane in range(_LANES) if lane % 3),
+            k_multiple=_TAIL_BLOCK,
         )
-
-    @property
-    def k_multiple(self) -> int:
-        """Whole blocks of the tail."""
-        return _TAIL_BLOCK
 
     @property
     def entry_width(self) -> int:
@@ -114,34 +111,22 @@ class Tl2Spec(TernarySpec):
         return 1
 
     @property
-    def row_latency(self) -> int:
-        """Edges to the tables."""
-        return 1
+    def row_part(self) -> Part:
+        """The tables: all but x0, x1 and x2 themselves; sums of three reuse those of two."""
+        return Part(latency=1, operations=Operations(adds=TRIPLES * (len(STORED) - 3)))
 
     @property
-    def column_latency(self) -> int:
-        """Edges to indices, signs and their count."""
-        return 1
+    def column_part(self) -> Part:
+        """Indices, signs and their count; the tail's magnitudes are left out."""
+        return Part(latency=1, operations=Operations(adds=TRIPLES - 1))
 
     @property
-    def cell_latency(self) -> int:
-        """Edges to the beat's sum and the accumulator."""
-        return 2
+    def cell(self) -> Part:
+        """The beat's sum, then the accumulation.
 
-    @property
-    def row_operations(self) -> Operations:
-        """All entries but x0, x1 and x2 themselves; sums of three reuse those of two."""
-        return Operations(adds=TRIPLES * (len(STORED) - 3))
-
-    @property
-    def column_operations(self) -> Operations:
-        """The count of the signs; the tail's magnitudes are left out."""
-        return Operations(adds=TRIPLES - 1)
-
-    @property
-    def cell_operations(self) -> Operations:
-        """A look-up per triple, the addition of what it gives, and that of the signs' count."""
-        return Operations(lookups=TRIPLES, adds=TRIPLES + 1)
+        A look-up per triple, the addition of what it gives, and that of the signs' count.
+        """
+        return Part(latency=2, operations=Operations(lookups=TRIPLES, adds=TRIPLES + 1))
 
 
 @units.register

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bitweight.sim.datapath import (
     Operations,
+    Part,
     Walk,
     contribute,
     decode,
@@ -74,11 +75,6 @@ class TritPlanesSpec:
         return Walk.straight(_LANES)
 
     @property
-    def k_multiple(self) -> int:
-        """Any k will do."""
-        return 1
-
-    @property
     def max_k(self) -> int:
         """No limit but the command's: each sum covers a group."""
         return (1 << 32) - 1
@@ -94,24 +90,9 @@ class TritPlanesSpec:
         return 1
 
     @property
-    def side_beats(self) -> int:
+    def side(self) -> None:
         """No side integers."""
-        return 0
-
-    @property
-    def side_bits(self) -> int:
-        """No side integers."""
-        return 0
-
-    @property
-    def side_units(self) -> int:
-        """No side integers."""
-        return 0
-
-    @property
-    def side_shared(self) -> bool:
-        """No side integers."""
-        return False
+        return
 
     @property
     def group(self) -> int:
@@ -130,39 +111,19 @@ class TritPlanesSpec:
         return greatest.bit_length() + 1
 
     @property
-    def row_latency(self) -> int:
-        """Edges to 3 x; without it the row part is wires."""
-        return 1 if self.is_tied else 0
+    def row_part(self) -> Part:
+        """3 x of every lane; without it wires."""
+        return Part(latency=1, operations=Operations(adds=_LANES)) if self.is_tied else Part()
 
     @property
-    def column_latency(self) -> int:
-        """Edges to the trits of a nine-level code; else wires."""
-        return 1 if self.is_tied else 0
+    def column_part(self) -> Part:
+        """The trits of a nine-level code, for which no arithmetic counts; else wires."""
+        return Part(latency=1 if self.is_tied else 0)
 
     @property
-    def cell_latency(self) -> int:
-        """Edges from trits to accumulators: the beat's sum, then the accumulation."""
-        return 2
-
-    @property
-    def interval(self) -> int:
-        """A beat a clock."""
-        return 1
-
-    @property
-    def row_operations(self) -> Operations:
-        """3 x of every lane."""
-        return Operations(adds=_LANES if self.is_tied else 0)
-
-    @property
-    def column_operations(self) -> Operations:
-        """No arithmetic."""
-        return Operations()
-
-    @property
-    def cell_operations(self) -> Operations:
-        """An addition per trit: in the tree of the beat, or to the accumulator."""
-        return Operations(adds=2 * _LANES)
+    def cell(self) -> Part:
+        """The beat's sum, then the accumulation: an addition per trit, in one or the other."""
+        return Part(latency=2, operations=Operations(adds=2 * _LANES))
 
 
 @units.register

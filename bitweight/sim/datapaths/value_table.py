@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bitweight.sim.datapath import (
     Operations,
+    Part,
     Walk,
     contribute,
     decode,
@@ -88,11 +89,6 @@ class ValueTableSpec:
         return Walk.straight(self.lanes)
 
     @property
-    def k_multiple(self) -> int:
-        """Any k will do."""
-        return 1
-
-    @property
     def max_k(self) -> int:
         """No limit but the command's: each sum covers a group."""
         return (1 << 32) - 1
@@ -108,24 +104,9 @@ class ValueTableSpec:
         return self.lanes * self.format.bits // self.unit_bits
 
     @property
-    def side_beats(self) -> int:
+    def side(self) -> None:
         """No side integers."""
-        return 0
-
-    @property
-    def side_bits(self) -> int:
-        """No side integers."""
-        return 0
-
-    @property
-    def side_units(self) -> int:
-        """No side integers."""
-        return 0
-
-    @property
-    def side_shared(self) -> bool:
-        """No side integers."""
-        return False
+        return
 
     @property
     def group(self) -> int:
@@ -144,39 +125,21 @@ class ValueTableSpec:
         return greatest.bit_length() + 1
 
     @property
-    def row_latency(self) -> int:
-        """The row part is wires."""
-        return 0
+    def row_part(self) -> Part:
+        """Wires."""
+        return Part()
 
     @property
-    def column_latency(self) -> int:
-        """Edges to the entries: the table's register, or the memory's."""
-        return 1
+    def column_part(self) -> Part:
+        """The entries, registered in table or memory: a look-up per code, or per pair."""
+        lookups = self.lanes // (2 if self.lookup is Lookup.PAIRED else 1)
+        return Part(latency=1, operations=Operations(lookups=lookups))
 
     @property
-    def cell_latency(self) -> int:
-        """Edges to the accumulator: products if registered, sum of the beat, accumulation."""
-        return 3 if self.pipelined else 2
-
-    @property
-    def interval(self) -> int:
-        """A beat a clock."""
-        return 1
-
-    @property
-    def row_operations(self) -> Operations:
-        """No arithmetic."""
-        return Operations()
-
-    @property
-    def column_operations(self) -> Operations:
-        """A look-up per code, or per pair."""
-        return Operations(lookups=self.lanes // (2 if self.lookup is Lookup.PAIRED else 1))
-
-    @property
-    def cell_operations(self) -> Operations:
-        """A multiply-add per code."""
-        return Operations(adds=self.lanes, multiplies=self.lanes)
+    def cell(self) -> Part:
+        """Products if registered, sum of the beat, accumulation: a multiply-add per code."""
+        work = Operations(adds=self.lanes, multiplies=self.lanes)
+        return Part(latency=3 if self.pipelined else 2, operations=work)
 
 
 @units.register

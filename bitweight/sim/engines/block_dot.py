@@ -4,7 +4,7 @@ A beat of ``a`` carries ``lanes`` activations of each of ``rows`` rows, a beat o
 words of the same k for each of ``columns`` outputs. Row parts prepare the activations (look-up
 tables), column parts decode the words, and every cell adds one block's contribution per clock to
 its accumulators: one tile is rows x columns outputs. Side integers, if the format has them, come on
-a stream ``s`` of their own, one beat for every ``side_beats`` beats of b.
+a stream ``s`` of their own, one beat for every ``side.beats`` beats of b.
 
 At the end of a scale group the accumulators are copied to a result buffer and start anew with the
 next beat. The buffer holds two groups (the one that leaves on ``c``, plane by plane and row by row,
@@ -21,7 +21,7 @@ the one before the last::
     copied                                 g0      g1              g2       e + D + 1
     c delivers                                 g0      g1              g2   e + D + 2, if c is free
 
-With ``interval`` I, ``beats(i)`` beats and ``rows x planes`` results r(i) of group i::
+With ``walk.interval`` I, ``beats(i)`` beats and ``rows x planes`` results r(i) of group i::
 
     e(i) = max(e(i-1) + I beats(i), left(i-2) + 1)      e(-1) = 2 - I
     left(i) = max(e(i) + D + 1, left(i-1)) + r(i)       cycles = left(last)
@@ -38,7 +38,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.sim.datapath import DatapathSpec, combine, partials, side, side_sets, units
+from bitweight.sim.datapath import DatapathSpec, combine, partials, side, units
 from bitweight.sim.engine import (
     Activity,
     Locate,
@@ -113,23 +113,32 @@ class BlockDotSpec:
     @property
     def peak_macs(self) -> int:
         """Multiply-accumulates per clock when every lane works."""
-        return self.rows * self.columns * self.lanes // self.pe.interval
+        return self.rows * self.columns * self.lanes // self.pe.walk.interval
 
     @property
     def part_latency(self) -> int:
         """Edges from a registered beat to what cells read."""
-        return max(self.pe.row_latency, self.pe.column_latency)
+        return max(self.pe.row_part.latency, self.pe.column_part.latency)
+
+    @property
+    def k_multiple(self) -> int:
+        """What k must be a multiple of: the format's."""
+        return self.pe.walk.k_multiple
 
     @property
     def n_multiple(self) -> int:
         """What n must be a multiple of, so that the columns of a tile share side integers."""
-        sets = side_sets(self.pe)
-        return 1 if sets == 1 else sets * self.columns
+        return self.side_sets * self.columns or 1
+
+    @property
+    def side_sets(self) -> int:
+        """Sets of side integers that outputs share; 0 if they have their own, or none."""
+        return self.pe.side.sets if self.pe.side else 0
 
     @property
     def latency(self) -> int:
         """Edges from an accepted beat to the accumulators (D)."""
-        return self.part_latency + self.pe.cell_latency
+        return self.part_latency + self.pe.cell.latency
 
     def group_beats(self, k: int) -> list[int]:
         """Return the beats of each group along ``k``; the last may be shorter."""
@@ -149,11 +158,11 @@ def check_block_sizes(spec: BlockDotSpec, *, m: int, n: int, k: int) -> None:
             f"{spec.name} must keep k within {spec.pe.max_k} for its {spec.pe.acc_width}-bit "
             f"accumulators, not {k}"
         )
-    if k % spec.pe.k_multiple:
-        raise ValueError(f"{spec.name} must have k a multiple of {spec.pe.k_multiple}, not {k}")
+    if k % spec.k_multiple:
+        raise ValueError(f"{spec.name} must have k a multiple of {spec.k_multiple}, not {k}")
     if n % spec.n_multiple:
         raise ValueError(
-            f"{spec.name} must have n a multiple of {spec.n_multiple} ({side_sets(spec.pe)} equal "
+            f"{spec.name} must have n a multiple of {spec.n_multiple} ({spec.side_sets} equal "
             f"runs of outputs, each whole tiles of {spec.columns}), not {n}"
         )
 
@@ -161,9 +170,9 @@ def check_block_sizes(spec: BlockDotSpec, *, m: int, n: int, k: int) -> None:
 def side_index(spec: BlockDotSpec, k: int) -> tuple[int, NDArray[np.int64]]:
     """Return the side beats of one walk along ``k``, and for each b beat the one that serves it."""
     count = spec.pe.walk.beats(k)
-    if not spec.pe.side_beats:
+    if spec.pe.side is None:
         return 0, np.zeros(count, np.int64)
-    index = np.arange(count) // spec.pe.side_beats
+    index = np.arange(count) // spec.pe.side.beats
     return int(index[-1]) + 1, index
 
 
@@ -176,9 +185,9 @@ def _(spec: BlockDotSpec, *, m: int, n: int, k: int) -> int:
         rows=spec.rows,
         planes=spec.pe.planes,
         latency=spec.latency,
-        start=2 - spec.pe.interval,
+        start=2 - spec.pe.walk.interval,
     )
-    clocks = np.array(spec.group_beats(k), np.int64) * spec.pe.interval
+    clocks = np.array(spec.group_beats(k), np.int64) * spec.pe.walk.interval
     return int(last_result(clocks, drain))
 
 
@@ -236,13 +245,12 @@ def _(spec: BlockDotSpec, *, m: int, n: int, k: int) -> Mapping[str, PortBeats]:
             locate=c_lanes,
         ),
     }
-    if side_count:
-        sets = side_sets(pe) if pe.side_shared else 0
+    if pe.side:
         ports["s"] = PortBeats(
             matrix="side",
             count=tiles * side_count,
-            lanes=pe.side_units * (1 if sets else spec.columns),
-            locate=by_column(side_count, pe.side_units, sets),
+            lanes=pe.side.units * (1 if pe.side.sets else spec.columns),
+            locate=by_column(side_count, pe.side.units, pe.side.sets),
         )
     return MappingProxyType(ports)
 
@@ -252,7 +260,7 @@ def _(
     spec: BlockDotSpec, a: NDArray[np.integer], b: PackedWeights, results: NDArray[np.int64]
 ) -> Mapping[str, PortValues]:
     pe = spec.pe
-    words, integers = units(pe, b), side(pe, b)
+    words = units(pe, b)
     # Rows of the sums are (row, group, plane); their columns are the outputs.
     sums = results.transpose(0, 3, 2, 1).reshape(-1, b.n)
     ports = {
@@ -260,8 +268,9 @@ def _(
         "b": PortValues(words.reshape(len(words), -1), pe.unit_bits),
         "c": PortValues(sums, pe.acc_width),
     }
-    if len(integers):
-        ports["s"] = PortValues(integers.reshape(len(integers), -1), pe.side_bits)
+    if pe.side:
+        integers = side(pe, b)
+        ports["s"] = PortValues(integers.reshape(len(integers), -1), pe.side.bits)
     return ports
 
 
@@ -298,14 +307,14 @@ def _activity(spec: BlockDotSpec, total: int, *, m: int, n: int, k: int) -> Acti
     pe, walk, macs = spec.pe, spec.pe.walk.beats(k), m * n * k
     # How often each part sees a beat of real rows and columns.
     times = (
-        (pe.row_operations, m * -(-n // spec.columns)),
-        (pe.column_operations, n * -(-m // spec.rows)),
-        (pe.cell_operations, m * n),
+        (pe.row_part.operations, m * -(-n // spec.columns)),
+        (pe.column_part.operations, n * -(-m // spec.rows)),
+        (pe.cell.operations, m * n),
     )
     return Activity(
         macs=macs,
         digits=macs,
-        idle_slots=total * spec.rows * spec.columns * spec.lanes // pe.interval - macs,
+        idle_slots=total * spec.rows * spec.columns * spec.lanes // pe.walk.interval - macs,
         register_writes=None,
         beats=MappingProxyType(
             {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bitweight.sim.datapath import contribute, decode, prepare, settle, side, side_sets, units
+from bitweight.sim.datapath import contribute, decode, prepare, settle, side, units
 from bitweight.sim.engine import run
 from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.workloads.packed_weights import PackedWeights
@@ -79,7 +79,7 @@ def _(
         if todo and not wait and (has_room or not todo[0].last):
             entering = todo.popleft()
             on_their_way += entering.last
-            wait = spec.pe.interval
+            wait = spec.pe.walk.interval
         stages.appendleft(entering)
     return results, edge
 
@@ -128,10 +128,11 @@ def _decode_all(spec: BlockDotSpec, packed: PackedWeights) -> list[list[tuple[in
 def _side_of(
     spec: BlockDotSpec, integers: NDArray[np.int64], beat: int, column: int, n: int
 ) -> list[int]:
-    if not spec.pe.side_beats:
+    form = spec.pe.side
+    if form is None:
         return []
-    owner = column * side_sets(spec.pe) // n if spec.pe.side_shared else column
-    values: list[int] = integers[beat // spec.pe.side_beats, owner].tolist()
+    owner = column * form.sets // n if form.sets else column
+    values: list[int] = integers[beat // form.beats, owner].tolist()
     return values
 
 

@@ -31,7 +31,7 @@ def test_every_pair_of_codes_is_decoded_in_every_place(
     words = units(spec, form.pack(codes, ONE))[:, 0].tolist()
     part = column_part(spec)
     inputs = [{"units": packed_bits(word, spec.unit_bits)} for word in words]
-    found = play(part, inputs, "out", spec.column_latency)
+    found = play(part, inputs, "out", spec.column_part.latency)
     entries = np.array(form.entries)[codes].reshape(-1, spec.lanes).tolist()
     assert found == [layout_bits(part.out, beat) for beat in entries]
 
@@ -51,7 +51,7 @@ def test_every_code_zero_point_and_scale_is_decoded(group_scale: GroupScale) -> 
         {"units": packed_bits([code << 4 | code] * 4, 8), "side": packed_bits([s2, z], 8)}
         for code, s2, z in cases
     ]
-    found = play(part, inputs, "out", spec.column_latency)
+    found = play(part, inputs, "out", spec.column_part.latency)
     wanted = [
         [*[code - z] * 8, s2] if spec.is_factored else [(code - z) * s2] * 8
         for code, s2, z in cases
@@ -91,7 +91,7 @@ def check_running_sum(spec: Any, column: list[int], beats: int, weight: int) -> 
             }
             for beat in range(beats)
         ]
-        found = play(part, inputs, "acc", spec.cell_latency)
+        found = play(part, inputs, "acc", spec.cell.latency)
         wanted = [8 * x * weight * (beat + 1) for beat in range(beats)]
         assert all(abs(total) < 1 << (spec.acc_width - 1) for total in wanted)
         assert found == [packed_bits([total], spec.acc_width) for total in wanted]

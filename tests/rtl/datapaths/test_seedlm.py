@@ -30,13 +30,13 @@ def words_of(spec: SeedlmSpec, count: int) -> list[int]:
 def test_a_register_answers_once_per_word_and_is_zero_otherwise(form: Seedlm, idle: int) -> None:
     spec = SeedlmSpec(format=form, generator=Generator.REGISTER, max_k=1000)
     part = column_part(spec)
-    inputs, wanted = [], [0] * spec.column_latency
+    inputs, wanted = [], [0] * spec.column_part.latency
     for word in words_of(spec, 6):
-        clocks = spec.interval + idle
+        clocks = spec.walk.interval + idle
         inputs += [{"units": word, "start": int(clock == 0)} for clock in range(clocks)]
         answer = layout_bits(part.out, decode(spec, [word], []))
         wanted += [answer] + [0] * (clocks - 1)
-    inputs += [{"units": 0, "start": 0}] * spec.column_latency
+    inputs += [{"units": 0, "start": 0}] * spec.column_part.latency
     # Clock t is seen one edge after the inputs of clock t - 1.
     assert play(part, inputs, "out", 1) == [*wanted[1:], 0]
 
@@ -46,7 +46,7 @@ def test_a_register_answers_once_per_word_and_is_zero_otherwise(form: Seedlm, id
 def test_a_window_decodes_a_word_per_clock(form: Seedlm, pipelined: bool) -> None:
     spec = SeedlmSpec(format=form, pipelined=pipelined, max_k=1000)
     part, words = column_part(spec), words_of(spec, 20)
-    found = play(part, [{"units": word} for word in words], "out", spec.column_latency)
+    found = play(part, [{"units": word} for word in words], "out", spec.column_part.latency)
     assert found == [layout_bits(part.out, decode(spec, [word], [])) for word in words]
 
 
@@ -55,7 +55,7 @@ def test_activations_wait_for_a_serial_column_part(generator: Generator) -> None
     spec = SeedlmSpec(generator=generator)
     beats = [[-128, 127, 0, 1, -1, 5, 6, lane] for lane in range(5)]
     inputs = [{"x": packed_bits(beat, 8)} for beat in beats]
-    found = play(row_part(spec), inputs, "out", spec.row_latency)
+    found = play(row_part(spec), inputs, "out", spec.row_part.latency)
     assert found == [bits["x"] for bits in inputs]
 
 
@@ -86,7 +86,7 @@ def check_running_sum(spec: SeedlmSpec, row: list[int], column: list[int], beats
     part = cell(spec)
     bits = {"row": packed_bits(row, spec.a.width), "column": layout_bits(part.column, column)}
     inputs = [{**bits, "first": int(beat == 0)} for beat in range(beats)]
-    found = play(part, inputs, "acc", spec.cell_latency)
+    found = play(part, inputs, "acc", spec.cell.latency)
     (added,) = contribute(spec, row, column)
     assert abs(added * beats) < 1 << (spec.acc_width - 1)
     assert found == [packed_bits([added * (beat + 1)], spec.acc_width) for beat in range(beats)]

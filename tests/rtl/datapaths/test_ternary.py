@@ -30,7 +30,7 @@ def test_lanes_of_16_bits_wrap_as_in_the_model() -> None:
     totals = [settle(pe, [beat * value for value in added])[0] for beat in range(1, 41)]
     assert np.sign(totals[14:18]).tolist() == [1, 1, -1, -1]
     assert np.diff(totals).tolist().count(16 * 2032 - 128 * 127) == 38
-    found = play(part, inputs, "acc", pe.cell_latency)
+    found = play(part, inputs, "acc", pe.cell.latency)
     assert found == [packed_bits([total], pe.acc_width) for total in totals]
 
 
@@ -45,10 +45,10 @@ def looked_up(pe: Any, units: list[list[int]], *, is_tail: bool = False) -> None
             wanted.append(packed_bits(contribute(pe, rows[-1], columns[-1]), pe.acc_width))
         tag = {"tail": int(is_tail)} if pe.walk.tail else {}
         parts = row_part(pe), column_part(pe), cell(pe)
-        found = play(parts[0], [{"x": packed_bits(x, pe.a.width)}] * 2, "out", pe.row_latency)
+        found = play(parts[0], [{"x": packed_bits(x, pe.a.width)}] * 2, "out", pe.row_part.latency)
         assert found[0] == layout_bits(parts[0].out, rows[0])
         inputs = [{"units": packed_bits(beat, pe.unit_bits), **tag} for beat in units]
-        found = play(parts[1], inputs, "out", pe.column_latency)
+        found = play(parts[1], inputs, "out", pe.column_part.latency)
         assert found == [layout_bits(parts[1].out, column) for column in columns]
         inputs = [
             {
@@ -58,7 +58,7 @@ def looked_up(pe: Any, units: list[list[int]], *, is_tail: bool = False) -> None
             }
             for row, column in zip(rows, columns, strict=True)
         ]
-        assert play(parts[2], inputs, "acc", pe.cell_latency) == wanted
+        assert play(parts[2], inputs, "acc", pe.cell.latency) == wanted
 
 
 def test_every_index_of_tl1_adds_its_entry_at_the_ends() -> None:

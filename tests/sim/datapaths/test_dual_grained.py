@@ -46,7 +46,7 @@ def by_parts(spec: Any, x: Any, packed: PackedWeights, output: int) -> int:
     words, integers, total = units(spec, packed), side(spec, packed), 0
     for beat, places in enumerate(spec.walk.lane_k(packed.k)):
         row = prepare(spec, [int(x[at]) if at < packed.k else 0 for at in places])
-        beside = integers[beat // spec.side_beats, output].tolist()
+        beside = integers[beat // spec.side.beats, output].tolist()
         total += contribute(spec, row, decode(spec, words[beat, output].tolist(), beside))[0]
     return total
 
@@ -100,14 +100,14 @@ def test_int8_sums_of_131072_products_fit_32_bits() -> None:
 def test_side_integers_come_once_per_group_and_output() -> None:
     packed = draw(DECODED, np.random.default_rng(0), k=200, n=3)
     assert side(DECODED, packed).shape == (2, 3, 2)
-    assert DECODED.side_beats * 8 == 128
+    assert DECODED.side.beats * 8 == 128
     np.testing.assert_array_equal(side(DECODED, packed)[1, :, 0], packed.side["S2"][:, 1])
 
 
 def test_factoring_takes_one_product_in_place_of_one_per_weight() -> None:
-    assert DECODED.column_operations.multiplies == 8
-    assert FACTORED.column_operations.multiplies == 0
-    assert FACTORED.cell_operations.multiplies == DECODED.cell_operations.multiplies + 1
+    assert DECODED.column_part.operations.multiplies == 8
+    assert FACTORED.column_part.operations.multiplies == 0
+    assert FACTORED.cell.operations.multiplies == DECODED.cell.operations.multiplies + 1
 
 
 def test_a_longer_sum_than_the_accumulator_holds_is_refused() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitweight.sim import DATAPATHS, cycles, run, simulate
-from bitweight.sim.datapath import contribute, decode, draw, partials, prepare, units
+from bitweight.sim.datapath import Operations, contribute, decode, draw, partials, prepare, units
 from bitweight.sim.datapaths.seedlm import Generator, SeedlmSpec
 from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.workloads.formats import INT4, INT8, INT16, UINT8, IntFormat
@@ -170,15 +170,15 @@ def test_engines_agree_with_their_clocked_reference(
 @pytest.mark.parametrize(("form", "clocks"), [(SEEDLM4, 24), (SEEDLM3, 48)])
 def test_a_register_takes_a_clock_per_state(form: Seedlm, clocks: int) -> None:
     spec = SeedlmSpec(format=form, generator=Generator.REGISTER)
-    assert spec.interval == spec.column_latency == clocks
+    assert spec.walk.interval == spec.column_part.latency == clocks
     engine, k = BlockDotSpec(pe=spec), 100 * form.block
     steady = cycles(engine, m=1, n=16, k=2 * k) - cycles(engine, m=1, n=16, k=k)
     assert steady == 100 * clocks
 
 
 def test_operations_are_a_product_per_state_and_one_per_weight() -> None:
-    assert (WINDOW.column_operations.multiplies, WINDOW.column_operations.adds) == (24, 16)
-    assert (WINDOW.cell_operations.multiplies, WINDOW.cell_operations.adds) == (8, 8)
+    assert WINDOW.column_part.operations == Operations(adds=16, multiplies=24)
+    assert WINDOW.cell.operations == Operations(adds=8, multiplies=8)
 
 
 def test_straddling_blocks_are_refused() -> None:

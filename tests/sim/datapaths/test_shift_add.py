@@ -58,7 +58,7 @@ def test_shift_codes_count_from_the_least_exponent_and_all_ones_is_no_term() -> 
     exponents[0, 0, 2] = (5, -9, 0)
     packed = spec.format.pack(np.ones((1, 8, 8), int), exponents)
     codes = side(spec, packed)
-    assert spec.side_bits == 4
+    assert spec.side.bits == 4
     assert codes.shape == (1, 8, 3)
     assert codes[0, 2].tolist() == [14, 0, 9]
     assert set(codes[0, 0].tolist()) == {15}
@@ -66,7 +66,7 @@ def test_shift_codes_count_from_the_least_exponent_and_all_ones_is_no_term() -> 
 
 @pytest.mark.parametrize(("span", "bits"), [(0, 1), (1, 2), (6, 3), (7, 4), (14, 4), (30, 5)])
 def test_a_shift_code_has_the_bits_of_the_span_and_one_code_more(span: int, bits: int) -> None:
-    assert ShiftAddSpec(format=ShiftAdd(span=span)).side_bits == bits
+    assert ShiftAddSpec(format=ShiftAdd(span=span)).side.bits == bits
 
 
 def test_the_accumulator_holds_the_extreme_sum_of_the_greatest_k() -> None:

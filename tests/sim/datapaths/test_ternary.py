@@ -51,7 +51,7 @@ def cases(draw: st.DrawFn) -> tuple[Any, NDArray[np.int64], NDArray[np.int64]]:
     """Draw a datapath, activations and weights."""
     pe = replace(draw(st.sampled_from(SPECS)), a=draw(st.sampled_from(ACTIVATIONS)))
     rng = np.random.default_rng(draw(st.integers(0, 9999)))
-    k = pe.k_multiple * draw(st.integers(1, 300 // pe.k_multiple))
+    k = pe.walk.k_multiple * draw(st.integers(1, 300 // pe.walk.k_multiple))
     x = rng.integers(pe.a.min, pe.a.max + 1, (2, k))
     return pe, x, trits(rng, k, 3)
 

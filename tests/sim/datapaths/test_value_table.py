@@ -88,7 +88,7 @@ def test_the_accumulator_has_the_bits_of_the_worst_group_and_no_more(
 def test_a_paired_look_up_counts_once_for_two_codes() -> None:
     single = ValueTableSpec()
     paired = replace(single, lookup=Lookup.PAIRED)
-    assert (single.column_operations.lookups, paired.column_operations.lookups) == (8, 4)
+    assert (single.column_part.operations.lookups, paired.column_part.operations.lookups) == (8, 4)
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ def packed_runs(draw_from: st.DrawFn, name: str) -> tuple[Any, Any, PackedWeight
     m, n = draw_from(st.integers(1, 5)), draw_from(st.integers(1, 5))
     n = -(-n // spec.n_multiple) * spec.n_multiple
     # Enough for a whole group and part of another.
-    most = 3 * (spec.pe.group or spec.pe.walk.chunk) // (2 * spec.pe.k_multiple) + 1
-    k = draw_from(st.integers(1, most)) * spec.pe.k_multiple
+    most = 3 * (spec.pe.group or spec.pe.walk.chunk) // (2 * spec.k_multiple) + 1
+    k = draw_from(st.integers(1, most)) * spec.k_multiple
     a = rng.integers(spec.pe.a.min, spec.pe.a.max + 1, (m, k))
     return spec, a, draw(spec.pe, rng, k=k, n=n)
 
