@@ -35,8 +35,8 @@ from bitweight.sim.datapaths.half_table import (
     read,
     table_part,
 )
+from bitweight.sim.datapaths.rows import check_group, group_sums
 from bitweight.sim.datapaths.sign_planes import drawn_signs, sign_units, signs_from_words
-from bitweight.sim.kernels.matmul import matmul
 from bitweight.workloads.exact import groups_along
 from bitweight.workloads.formats import INT8, IntFormat
 from bitweight.workloads.formats.bcq import Bcq
@@ -62,10 +62,7 @@ class BcqSpec:
     def __post_init__(self) -> None:
         """Refuse beats that end inside a word and groups that end inside a beat."""
         check_lanes(self.name, self.lanes)
-        if self.format.group % self.lanes:
-            raise ValueError(
-                f"Group of {self.name} must be a multiple of {self.lanes}, not {self.format.group}"
-            )
+        check_group(self.name, self.format.group, self.lanes)
 
     @property
     def name(self) -> str:
@@ -178,16 +175,11 @@ def _(spec: BcqSpec, row: Sequence[int], column: Sequence[int]) -> tuple[int, ..
 
 @partials.register
 def _(spec: BcqSpec, x: NDArray[np.integer], packed: PackedWeights) -> NDArray[np.int64]:
-    signs = signs_from_words(packed)
-    groups = groups_along(packed.k, spec.group)
-    sums = np.empty((len(x), packed.n, spec.planes, groups), np.int64)
-    for group, start in enumerate(range(0, packed.k, spec.group)):
-        part = slice(start, start + spec.group)
-        for plane in range(spec.format.bits):
-            sums[:, :, plane, group] = matmul(x[:, part], signs[plane, part])
-        if spec.format.offset:
-            sums[:, :, -1, group] = x[:, part].sum(axis=1, dtype=np.int64)[:, None]
-    return sums
+    planes = [group_sums(x, signs, spec.group) for signs in signs_from_words(packed)]
+    if spec.format.offset:
+        of_x = group_sums(x, np.ones((packed.k, 1), np.int64), spec.group)
+        planes.append(np.broadcast_to(of_x, planes[0].shape))
+    return np.stack(planes, axis=2)
 
 
 @draw.register

@@ -31,6 +31,8 @@ from bitweight.sim.datapath import (
     side,
     units,
 )
+from bitweight.sim.datapaths.drawn import often_extreme
+from bitweight.sim.datapaths.rows import check_group, row_units
 from bitweight.sim.kernels.matmul import matmul
 from bitweight.workloads.exact import groups_along
 from bitweight.workloads.formats import INT8, IntFormat
@@ -69,10 +71,7 @@ class DualGrainedSpec:
 
     def __post_init__(self) -> None:
         """Refuse groups that end inside a beat, and no k at all."""
-        if self.format.group % _LANES:
-            raise ValueError(
-                f"Group of {self.name} must be a multiple of {_LANES}, not {self.format.group}"
-            )
+        check_group(self.name, self.format.group, _LANES)
         if not 1 <= self.max_k <= _MAX_K:
             raise ValueError(f"Greatest k must be 1 to {_MAX_K}, not {self.max_k!r}")
 
@@ -149,10 +148,7 @@ class DualGrainedSpec:
 
 @units.register
 def _(spec: DualGrainedSpec, packed: PackedWeights) -> NDArray[np.int64]:
-    stored = packed.words.astype(np.int64)
-    beats = spec.walk.beats(packed.k)
-    rows = np.pad(stored, ((0, 0), (0, beats * spec.units - stored.shape[1])))
-    return rows.reshape(packed.n, beats, spec.units).transpose(1, 0, 2)
+    return row_units(packed.words, spec.units)
 
 
 @side.register
@@ -201,19 +197,13 @@ def _(spec: DualGrainedSpec, x: NDArray[np.integer], packed: PackedWeights) -> N
 def _(spec: DualGrainedSpec, rng: np.random.Generator, *, k: int, n: int) -> PackedWeights:
     form = spec.format
     shape = (n, groups_along(k, form.group))
-    s2 = _often(rng, [1, WEIGHT_MAX], rng.integers(1, WEIGHT_MAX + 1, shape))
-    z = _often(rng, [0, CODE_MAX], rng.integers(0, CODE_MAX + 1, shape))
+    s2 = often_extreme(rng, [1, WEIGHT_MAX], rng.integers(1, WEIGHT_MAX + 1, shape))
+    z = often_extreme(rng, [0, CODE_MAX], rng.integers(0, CODE_MAX + 1, shape))
     reach = WEIGHT_MAX // s2
     low, high = (
         np.repeat(end, form.group, axis=1)[:, :k].T
         for end in (np.maximum(z - reach, 0), np.minimum(z + reach, CODE_MAX))
     )
-    codes = _often(rng, [0, CODE_MAX], rng.integers(0, CODE_MAX + 1, (k, n)))
+    codes = often_extreme(rng, [0, CODE_MAX], rng.integers(0, CODE_MAX + 1, (k, n)))
     s1 = np.abs(rng.normal(0, 0.02, n)).astype(np.float16)
     return form.pack(np.clip(codes, low, high), s2, z, s1)
-
-
-def _often(
-    rng: np.random.Generator, extremes: list[int], uniform: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    return np.where(rng.random(uniform.shape) < 0.25, rng.choice(extremes, uniform.shape), uniform)

@@ -35,6 +35,7 @@ from bitweight.sim.datapath import (
     settle,
     units,
 )
+from bitweight.sim.datapaths.rows import row_units
 from bitweight.sim.datapaths.ternary import TernarySpec, draw_ternary, weights_of
 from bitweight.sim.kernels.matmul import matmul, wrap
 from bitweight.workloads.exact import groups_along
@@ -159,8 +160,7 @@ class I2SSpec(TernarySpec):
 
 @units.register
 def _(spec: I2SSpec, packed: PackedWeights) -> NDArray[np.int64]:
-    beats = packed.words.reshape(packed.n, -1, spec.units)
-    return beats.transpose(1, 0, 2).astype(np.int64)
+    return row_units(packed.words.reshape(packed.n, -1), spec.units)
 
 
 @prepare.register

@@ -30,6 +30,7 @@ from bitweight.sim.datapath import (
     prepare,
     units,
 )
+from bitweight.sim.datapaths.drawn import often_extreme
 from bitweight.sim.kernels.matmul import matmul
 from bitweight.workloads.formats import INT8, IntFormat
 from bitweight.workloads.formats.lfsr import TAPS
@@ -259,14 +260,8 @@ def _(spec: SeedlmSpec, rng: np.random.Generator, *, k: int, n: int) -> PackedWe
     blocks = n * spec.walk.beats(k) if form.row_aligned else -(-k * n // form.block)
     top = 1 << form.lfsr_length
     codes = SeedlmCodes(
-        seeds=_often(rng, (1, top >> 1, top - 1), rng.integers(1, top, blocks)),
-        exponents=_often(rng, (-8, 7), rng.integers(-8, 8, blocks)),
-        coefficients=_often(rng, (-8, 7), rng.integers(-8, 8, (blocks, form.latent))),
+        seeds=often_extreme(rng, (1, top >> 1, top - 1), rng.integers(1, top, blocks)),
+        exponents=often_extreme(rng, (-8, 7), rng.integers(-8, 8, blocks)),
+        coefficients=often_extreme(rng, (-8, 7), rng.integers(-8, 8, (blocks, form.latent))),
     )
     return form.pack(codes, k=k, n=n)
-
-
-def _often(
-    rng: np.random.Generator, extremes: tuple[int, ...], uniform: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    return np.where(rng.random(uniform.shape) < 0.25, rng.choice(extremes, uniform.shape), uniform)

@@ -27,6 +27,7 @@ from bitweight.sim.datapath import (
     prepare,
     units,
 )
+from bitweight.sim.datapaths.rows import row_units
 from bitweight.sim.datapaths.ternary import TernarySpec, draw_ternary, weights_of
 from bitweight.sim.datapaths.ternary_tiles import pair_byte_places
 from bitweight.sim.kernels.matmul import matmul
@@ -101,13 +102,11 @@ class Tl1Spec(TernarySpec):
 @units.register
 def _(spec: Tl1Spec, packed: PackedWeights) -> NDArray[np.int64]:
     form, (k, n) = spec.format, (packed.k, packed.n)
-    columns = -(-k // 4)
     if form.tile_rows:
         words = packed.words[pair_byte_places(form, k=k, n=n)]
     else:
-        words = packed.words.reshape(n, columns)
-    padded = np.pad(words, ((0, 0), (0, -columns % _BEAT_BYTES)), constant_values=0x44)
-    return padded.reshape(n, -1, _BEAT_BYTES).transpose(1, 0, 2).astype(np.int64)
+        words = packed.words.reshape(n, -1)
+    return row_units(words, _BEAT_BYTES, padding=0x44)
 
 
 @prepare.register

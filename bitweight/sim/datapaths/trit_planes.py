@@ -25,7 +25,8 @@ from bitweight.sim.datapath import (
     prepare,
     units,
 )
-from bitweight.sim.kernels.matmul import matmul
+from bitweight.sim.datapaths.drawn import often_extreme
+from bitweight.sim.datapaths.rows import check_group, group_sums
 from bitweight.workloads.exact import groups_along
 from bitweight.workloads.formats import INT8, IntFormat
 from bitweight.workloads.formats.trit_planes import TritNine, TritPlanes
@@ -49,10 +50,7 @@ class TritPlanesSpec:
 
     def __post_init__(self) -> None:
         """Refuse groups that end inside a beat."""
-        if self.format.group % _LANES:
-            raise ValueError(
-                f"Group of {self.name} must be a multiple of {_LANES}, not {self.format.group}"
-            )
+        check_group(self.name, self.format.group, _LANES)
 
     @property
     def is_tied(self) -> bool:
@@ -169,12 +167,7 @@ def _(spec: TritPlanesSpec, x: NDArray[np.integer], packed: PackedWeights) -> ND
         planes = [(nibbles ^ 8) - 8]
     else:
         planes = [((bits & 3) ^ 2) - 2 for bits in (nibbles, nibbles >> 2)]
-    sums = np.empty((len(x), packed.n, len(planes), groups_along(packed.k, spec.group)), np.int64)
-    for group, start in enumerate(range(0, packed.k, spec.group)):
-        part = slice(start, start + spec.group)
-        for plane, codes in enumerate(planes):
-            sums[:, :, plane, group] = matmul(x[:, part], codes[part])
-    return sums
+    return np.stack([group_sums(x, codes, spec.group) for codes in planes], axis=2)
 
 
 @draw.register
@@ -183,15 +176,9 @@ def _(spec: TritPlanesSpec, rng: np.random.Generator, *, k: int, n: int) -> Pack
     shape = (n, groups_along(k, form.group))
     scales = [rng.normal(0, 0.02, shape).astype(np.float16) for _ in range(2)]
     if isinstance(form, TritNine):
-        return form.pack(_often_extreme(rng, 4, (k, n)), scales[0])
-    return form.pack(_often_extreme(rng, 1, (k, n)), _often_extreme(rng, 1, (k, n)), *scales)
-
-
-def _often_extreme(
-    rng: np.random.Generator, most: int, shape: tuple[int, int]
-) -> NDArray[np.int64]:
-    uniform = rng.integers(-most, most + 1, shape)
-    return np.where(rng.random(shape) < 0.25, rng.choice([-most, most], shape), uniform)
+        return form.pack(often_extreme(rng, (-4, 4), rng.integers(-4, 5, (k, n))), scales[0])
+    t1, t2 = (often_extreme(rng, (-1, 1), rng.integers(-1, 2, (k, n))) for _ in range(2))
+    return form.pack(t1, t2, *scales)
 
 
 def _trit(bits: int) -> int:

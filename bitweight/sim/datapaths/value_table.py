@@ -29,7 +29,8 @@ from bitweight.sim.datapath import (
     prepare,
     units,
 )
-from bitweight.sim.kernels.matmul import matmul
+from bitweight.sim.datapaths.drawn import often_extreme
+from bitweight.sim.datapaths.rows import check_group, group_sums, row_units
 from bitweight.workloads.exact import groups_along
 from bitweight.workloads.formats import INT8, IntFormat
 from bitweight.workloads.formats.value_table import ValueTable
@@ -63,10 +64,7 @@ class ValueTableSpec:
 
     def __post_init__(self) -> None:
         """Refuse groups that end inside a beat."""
-        if self.format.group % self.lanes:
-            raise ValueError(
-                f"Group of {self.name} must be a multiple of {self.lanes}, not {self.format.group}"
-            )
+        check_group(self.name, self.format.group, self.lanes)
 
     @property
     def name(self) -> str:
@@ -144,10 +142,7 @@ class ValueTableSpec:
 
 @units.register
 def _(spec: ValueTableSpec, packed: PackedWeights) -> NDArray[np.int64]:
-    stored = packed.words.astype(np.int64)
-    beats = spec.walk.beats(packed.k)
-    rows = np.pad(stored, ((0, 0), (0, beats * spec.units - stored.shape[1])))
-    return rows.reshape(packed.n, beats, spec.units).transpose(1, 0, 2)
+    return row_units(packed.words, spec.units)
 
 
 @prepare.register
@@ -184,11 +179,7 @@ def _(spec: ValueTableSpec, row: Sequence[int], column: Sequence[int]) -> tuple[
 @partials.register
 def _(spec: ValueTableSpec, x: NDArray[np.integer], packed: PackedWeights) -> NDArray[np.int64]:
     entries = np.array(spec.format.entries)[_codes(spec, packed)]
-    sums = np.empty((len(x), packed.n, 1, groups_along(packed.k, spec.group)), np.int64)
-    for group, start in enumerate(range(0, packed.k, spec.group)):
-        part = slice(start, start + spec.group)
-        sums[:, :, 0, group] = matmul(x[:, part], entries[part])
-    return sums
+    return group_sums(x, entries, spec.group)[:, :, None]
 
 
 def _codes(spec: ValueTableSpec, packed: PackedWeights) -> NDArray[np.int64]:
@@ -209,7 +200,6 @@ def _codes(spec: ValueTableSpec, packed: PackedWeights) -> NDArray[np.int64]:
 def _(spec: ValueTableSpec, rng: np.random.Generator, *, k: int, n: int) -> PackedWeights:
     form = spec.format
     last = len(form.table) - 1
-    uniform = rng.integers(0, last + 1, (k, n))
-    codes = np.where(rng.random((k, n)) < 0.25, rng.choice([0, last], (k, n)), uniform)
+    codes = often_extreme(rng, [0, last], rng.integers(0, last + 1, (k, n)))
     scale = np.abs(rng.normal(0, 0.02, (n, groups_along(k, form.group))))
     return form.pack(codes, scale.astype(np.float16))
