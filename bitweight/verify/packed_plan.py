@@ -17,7 +17,7 @@ from bitweight.sim.catalog import DATAPATHS
 from bitweight.sim.datapath import DatapathSpec, draw
 from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.verify.engine_check import Work
-from bitweight.verify.plan import Check, plan_checks, switches
+from bitweight.verify.plan import Check, drawn_codes, plan_checks, switches
 from bitweight.workloads.formats import INT4, INT8, INT16, UINT8
 from bitweight.workloads.quantize import encode
 from bitweight.workloads.trace import Trace
@@ -128,8 +128,5 @@ def drawn_work(
     name: str, pe: DatapathSpec, rng: np.random.Generator, *, m: int, n: int, k: int
 ) -> Work:
     """Draw activations, extremes a quarter of the time, and legal weights."""
-    form = pe.a
-    uniform = rng.integers(form.min, form.max + 1, (m, k))
-    extreme = rng.choice([form.min, form.max], (m, k))
-    a = np.where(rng.random((m, k)) < 0.25, extreme, uniform)
+    a = drawn_codes(pe.a, (m, k), rng)
     return Work(name, a, draw(pe, rng, k=k, n=n))

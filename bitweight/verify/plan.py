@@ -164,12 +164,14 @@ def _drawn_works(spec: EngineSpec, rng: np.random.Generator) -> Iterator[Work]:
 def _drawn(
     name: str, spec: EngineSpec, sizes: tuple[int, int, int], rng: np.random.Generator
 ) -> Work:
-    """Draw a GEMM whose codes are extremes a quarter of the time and uniform otherwise."""
     m, n, k = sizes
-    return Work(name, _codes(spec.pe.a, (m, k), rng), _codes(spec.pe.b, (k, n), rng))
+    return Work(name, drawn_codes(spec.pe.a, (m, k), rng), drawn_codes(spec.pe.b, (k, n), rng))
 
 
-def _codes(form: IntFormat, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.int64]:
+def drawn_codes(
+    form: IntFormat, shape: tuple[int, int], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw codes that are the format's ends a quarter of the time and uniform otherwise."""
     uniform = rng.integers(form.min, form.max + 1, shape)
     extreme = rng.choice([form.min, form.max], shape)
     return np.where(rng.random(shape) < 0.25, extreme, uniform)
