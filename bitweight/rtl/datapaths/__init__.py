@@ -8,8 +8,9 @@ from bitweight.rtl.datapaths.half_table import HalfTableRow
 from bitweight.rtl.datapaths.i2_s import I2SCell, I2SColumn, I2SRow
 from bitweight.rtl.datapaths.seedlm import HeldRow, RegisterColumn, SeedlmCell, WindowColumn
 from bitweight.rtl.datapaths.shift_add import ShiftAddCell, ShiftAddColumn
-from bitweight.rtl.datapaths.tl1 import Tl1Cell, Tl1Column, Tl1Row
-from bitweight.rtl.datapaths.tl2 import Tl2Cell, Tl2Column, Tl2Row
+from bitweight.rtl.datapaths.ternary import TernaryTableRow
+from bitweight.rtl.datapaths.tl1 import Tl1Cell, Tl1Column
+from bitweight.rtl.datapaths.tl2 import Tl2Cell, Tl2Column
 from bitweight.rtl.datapaths.trit_planes import TritPlanesCell, TritPlanesColumn, TritPlanesRow
 from bitweight.rtl.datapaths.value_table import ValueTableColumn
 
@@ -30,12 +31,11 @@ __all__ = [
     "SeedlmCell",
     "ShiftAddCell",
     "ShiftAddColumn",
+    "TernaryTableRow",
     "Tl1Cell",
     "Tl1Column",
-    "Tl1Row",
     "Tl2Cell",
     "Tl2Column",
-    "Tl2Row",
     "TritPlanesCell",
     "TritPlanesColumn",
     "TritPlanesRow",

@@ -3,13 +3,13 @@
 Model: ``sim.datapaths.bcq``.
 """
 
-from amaranth.hdl import Module, Mux, Shape, Signal
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 
 from bitweight.rtl.datapath import cell, cell_ports, column_part, column_ports, row_part
+from bitweight.rtl.datapaths.dot_product import accumulate_planes
 from bitweight.rtl.datapaths.half_table import HalfTableRow, half_key, read, tables_shape
-from bitweight.rtl.wires import delay, signed_sum
 from bitweight.sim.datapaths.bcq import BcqSpec
 
 
@@ -63,13 +63,7 @@ class BcqCell(wiring.Component):
         ]
         if spec.format.offset:
             planes.append([table[-1] for table in tables])
-        first = delay(m, self.first, 1, "first_register")
-        for plane, entries in enumerate(planes):
-            total = signed_sum(entries)
-            beat_sum = Signal(total.shape(), reset_less=True, name=f"beat_sum_{plane}")
-            acc = Signal(Shape(spec.acc_width, True), reset_less=True, name=f"acc_{plane}")
-            m.d.sync += [beat_sum.eq(total), acc.eq(Mux(first, 0, acc) + beat_sum)]
-            m.d.comb += self.acc[plane].eq(acc)
+        accumulate_planes(m, spec, self.first, planes, self.acc)
         return m
 
 

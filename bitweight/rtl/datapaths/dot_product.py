@@ -1,5 +1,6 @@
 """Dot product of a beat, accumulated: the cell of every decoder whose column part gives weights."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Shape, Signal, Value
@@ -79,3 +80,16 @@ def accumulate(m: Module, spec: DatapathSpec, first: Value, added: Value, out: A
     acc = Signal(Shape(spec.acc_width, True), reset_less=True, name="acc_register")
     m.d.sync += acc.eq(Mux(starts, 0, acc) + added)
     m.d.comb += out.eq(acc)
+
+
+def accumulate_planes(
+    m: Module, spec: DatapathSpec, first: Value, planes: Sequence[Sequence[Value]], out: Any
+) -> None:
+    """Register the sum of each plane's terms, and add it to the plane's accumulator."""
+    starts = delay(m, first, spec.cell.latency - 1, "first_register")
+    for plane, terms in enumerate(planes):
+        total = signed_sum(terms)
+        beat_sum = Signal(total.shape(), reset_less=True, name=f"beat_sum_{plane}")
+        acc = Signal(Shape(spec.acc_width, True), reset_less=True, name=f"acc_{plane}")
+        m.d.sync += [beat_sum.eq(total), acc.eq(Mux(starts, 0, acc) + beat_sum)]
+        m.d.comb += out[plane].eq(acc)

@@ -3,45 +3,15 @@
 Model: ``sim.datapaths.tl1``.
 """
 
-from amaranth.hdl import Const, Module, Shape, Signal
+from amaranth.hdl import Const, Module
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 
-from bitweight.rtl.datapath import (
-    cell,
-    cell_ports,
-    column_part,
-    column_ports,
-    row_part,
-    row_ports,
-)
+from bitweight.rtl.datapath import cell, cell_ports, column_part, column_ports, row_part
 from bitweight.rtl.datapaths.dot_product import accumulate
-from bitweight.rtl.datapaths.ternary import table_entry, ternary_sum
+from bitweight.rtl.datapaths.ternary import TernaryTableRow, table_entry, tables_shape
 from bitweight.rtl.wires import delay, signed_sum
 from bitweight.sim.datapaths.tl1 import PAIRS, STORED, ZERO_INDEX, Tl1Spec
-
-
-class Tl1Row(wiring.Component):
-    """Tables of a beat.
-
-    Ports:
-        x: Activations of a beat.
-        out: Stored entries, pair by pair.
-    """
-
-    def __init__(self, spec: Tl1Spec) -> None:
-        super().__init__(row_ports(spec, _row_shape(spec)))
-
-    def elaborate(self, platform: object) -> Module:
-        """Build the row part."""
-        m = Module()
-        for at in range(len(self.out)):
-            pair, entry = divmod(at, len(STORED))
-            total = ternary_sum(STORED[entry], [self.x[2 * pair], self.x[2 * pair + 1]])
-            held = Signal(self.out[at].shape(), reset_less=True, name=f"entry_{pair}_{entry}")
-            m.d.sync += held.eq(total)
-            m.d.comb += self.out[at].eq(held)
-        return m
 
 
 class Tl1Column(wiring.Component):
@@ -74,7 +44,9 @@ class Tl1Cell(wiring.Component):
 
     def __init__(self, spec: Tl1Spec) -> None:
         self.spec = spec
-        super().__init__(cell_ports(spec, row=_row_shape(spec), column=_column_shape(spec)))
+        super().__init__(
+            cell_ports(spec, row=tables_shape(spec, STORED), column=_column_shape(spec))
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Build the cell."""
@@ -90,17 +62,13 @@ class Tl1Cell(wiring.Component):
         return m
 
 
-def _row_shape(spec: Tl1Spec) -> ArrayLayout:
-    return ArrayLayout(Shape(spec.entry_width, True), PAIRS * len(STORED))
-
-
 def _column_shape(spec: Tl1Spec) -> ArrayLayout:
     return ArrayLayout(4, PAIRS)
 
 
 @row_part.register
-def _(spec: Tl1Spec) -> Tl1Row:
-    return Tl1Row(spec)
+def _(spec: Tl1Spec) -> TernaryTableRow:
+    return TernaryTableRow(spec, STORED)
 
 
 @column_part.register

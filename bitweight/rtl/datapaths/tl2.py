@@ -5,18 +5,11 @@ Model: ``sim.datapaths.tl2``.
 
 from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.data import StructLayout
 
-from bitweight.rtl.datapath import (
-    cell,
-    cell_ports,
-    column_part,
-    column_ports,
-    row_part,
-    row_ports,
-)
+from bitweight.rtl.datapath import cell, cell_ports, column_part, column_ports, row_part
 from bitweight.rtl.datapaths.dot_product import accumulate
-from bitweight.rtl.datapaths.ternary import table_entry, ternary_sum
+from bitweight.rtl.datapaths.ternary import TernaryTableRow, table_entry, tables_shape
 from bitweight.rtl.wires import delay, signed_sum
 from bitweight.sim.datapaths.tl2 import INDEX_BITS, PAIR_OFFSET, STORED, TRIPLES, Tl2Spec
 
@@ -27,29 +20,6 @@ _COLUMN_SHAPE = StructLayout(
         "count": range(TRIPLES + 1),
     }
 )
-
-
-class Tl2Row(wiring.Component):
-    """Tables of a beat.
-
-    Ports:
-        x: Activations of a beat.
-        out: Stored entries, triple by triple.
-    """
-
-    def __init__(self, spec: Tl2Spec) -> None:
-        super().__init__(row_ports(spec, _row_shape(spec)))
-
-    def elaborate(self, platform: object) -> Module:
-        """Build the row part."""
-        m = Module()
-        for at in range(len(self.out)):
-            triple, entry = divmod(at, len(STORED))
-            total = ternary_sum(STORED[entry], [self.x[3 * triple + i] for i in range(3)])
-            held = Signal(self.out[at].shape(), reset_less=True, name=f"entry_{triple}_{entry}")
-            m.d.sync += held.eq(total)
-            m.d.comb += self.out[at].eq(held)
-        return m
 
 
 class Tl2Column(wiring.Component):
@@ -98,7 +68,7 @@ class Tl2Cell(wiring.Component):
 
     def __init__(self, spec: Tl2Spec) -> None:
         self.spec = spec
-        super().__init__(cell_ports(spec, row=_row_shape(spec), column=_COLUMN_SHAPE))
+        super().__init__(cell_ports(spec, row=tables_shape(spec, STORED), column=_COLUMN_SHAPE))
 
     def elaborate(self, platform: object) -> Module:
         """Build the cell."""
@@ -118,13 +88,9 @@ class Tl2Cell(wiring.Component):
         return m
 
 
-def _row_shape(spec: Tl2Spec) -> ArrayLayout:
-    return ArrayLayout(Shape(spec.entry_width, True), TRIPLES * len(STORED))
-
-
 @row_part.register
-def _(spec: Tl2Spec) -> Tl2Row:
-    return Tl2Row(spec)
+def _(spec: Tl2Spec) -> TernaryTableRow:
+    return TernaryTableRow(spec, STORED)
 
 
 @column_part.register

@@ -15,7 +15,8 @@ from bitweight.rtl.datapath import (
     row_part,
     row_ports,
 )
-from bitweight.rtl.wires import delay, signed_sum
+from bitweight.rtl.datapaths.dot_product import accumulate_planes
+from bitweight.rtl.wires import delay
 from bitweight.sim.datapaths.trit_planes import TritPlanesSpec
 
 
@@ -96,13 +97,7 @@ class TritPlanesCell(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the cell."""
         m = Module()
-        first = delay(m, self.first, 1, "first_register")
-        for plane, terms in enumerate(self._terms()):
-            total = signed_sum(terms)
-            beat_sum = Signal(total.shape(), reset_less=True, name=f"beat_sum_{plane}")
-            acc = Signal(Shape(self.spec.acc_width, True), reset_less=True, name=f"acc_{plane}")
-            m.d.sync += [beat_sum.eq(total), acc.eq(Mux(first, 0, acc) + beat_sum)]
-            m.d.comb += self.acc[plane].eq(acc)
+        accumulate_planes(m, self.spec, self.first, self._terms(), self.acc)
         return m
 
     def _terms(self) -> list[list[Value]]:
