@@ -91,13 +91,15 @@ class Cost:
 
     @property
     def energy_pj_per_mac(self) -> float | None:
-        """Energy of the activity per multiply-accumulate."""
-        return None if self.energy_pj is None else self.energy_pj.total / self.macs
+        """Energy of the activity per multiply-accumulate; None if there is none."""
+        if self.energy_pj is None or not self.macs:
+            return None
+        return self.energy_pj.total / self.macs
 
     @property
     def power_mw(self) -> float | None:
-        """Mean power over the activity."""
-        if self.energy_pj is None:
+        """Mean power over the activity; None if there is none."""
+        if self.energy_pj is None or not self.clocks:
             return None
         return self.energy_pj.total / self.clocks * self.clock_mhz * 1e-3  # 1 pJ x 1 MHz = 1 uW
 

@@ -152,6 +152,11 @@ class EnergyPoint:
     memories: tuple[MemoryUse, ...] = ()
     glitches: bool = False
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the operands were drawn from a named distribution."""
+        return self.stream.startswith(("normal:", "uniform"))
+
 
 Point = NetlistPoint | EnergyPoint
 _KINDS: Mapping[str, type[Point]] = {"netlist": NetlistPoint, "energy": EnergyPoint}

@@ -85,6 +85,9 @@ PES: Mapping[str, PeSpec] = MappingProxyType({pe.name: pe for pe in _PES})
 ENGINES: Mapping[str, EngineSpec] = MappingProxyType({spec.name: spec for spec in _ENGINES})
 """Engines of integer operands at their default size and formats."""
 
+ENGINE_PES: Mapping[str, PeSpec] = MappingProxyType({spec.pe.name: spec.pe for spec in _ENGINES})
+"""What engines are made of, at default formats; not all of them take a whole operand a clock."""
+
 # Where an eighth of the outputs must be whole tiles: 8 columns divide n of 192, 576 and 1536, too.
 _BLOCK_ENGINES = (
     BlockDotSpec(pe=pe, columns=8) if pe.side and pe.side.sets else BlockDotSpec(pe=pe)
@@ -131,6 +134,11 @@ def address(spec: DesignSpec) -> tuple[str, tuple[str, ...]]:
         ValueError: If the catalog has no entry of that name.
     """
     return spec.name, settings_between(design(spec.name), spec)
+
+
+def pe_address(pe: PeSpec) -> tuple[str, tuple[str, ...]]:
+    """Return the name of a PE, with ``pe:`` before it, and the settings that make ``pe`` of it."""
+    return f"pe:{pe.name}", settings_between(ENGINE_PES[pe.name], pe)
 
 
 def _with_operands(spec: DesignSpec, a: str, b: str) -> DesignSpec:
