@@ -143,3 +143,28 @@ def _(spec: DealtColumnSpec, *, m: int, n: int, k: int) -> Repeats:
         "a": (Repeat(m * row_beats, -(-n // spec.pes)),),
         "b": (Repeat(row_beats, m if k > spec.k_depth else 1),),
     }
+
+
+@singledispatch
+def tile_outputs(spec: Any) -> int | None:
+    """Return the outputs of a tile: what a run along n should be a multiple of.
+
+    None if an engine wants all outputs of a layer at once.
+    """
+    outputs: int = spec.cols
+    return outputs
+
+
+@tile_outputs.register
+def _(spec: AdderTreeSpec) -> int:
+    return spec.columns
+
+
+@tile_outputs.register
+def _(spec: ColumnSpec | DealtColumnSpec) -> int:
+    return spec.pes
+
+
+@tile_outputs.register
+def _(spec: BlockDotSpec) -> int | None:
+    return spec.columns if spec.n_multiple == 1 else None

@@ -5,6 +5,10 @@ DRAM gives each operand once, and once more for every time that the engine sends
 farther back than half of its buffer holds (``reuse``, ``system``). So one rule covers operands that
 fit a buffer whole, tiles that do, and neither.
 
+A layer is run whole, or cut into runs along n, each a command of its own, whose weights stay in
+their buffer: whichever moves fewer bytes of DRAM. Every run needs all activations; they stay too if
+their buffer holds them.
+
 Weights take the bytes of their *format*: scales, side integers and padding included; port ``b``
 (with ``s``) takes their codes alone. Results leave the engine as accumulators, sums of scale groups
 included; they go to DRAM once, scaled and rounded to ``System.result_bits``.
@@ -12,11 +16,11 @@ included; they go to DRAM once, scaled and rounded to ``System.result_bits``.
 Left out: scales of activations, and the memory that holds sums of scale groups until all have come.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, singledispatch
 from typing import Any
 
-from bitweight.cost_models.reuse import repeats
+from bitweight.cost_models.reuse import repeats, tile_outputs
 from bitweight.cost_models.system import Buffer, System
 from bitweight.sim import beats
 from bitweight.sim.engine import PortBeats
@@ -43,7 +47,7 @@ class PortTraffic:
         port: Port of the engine.
         beats: Beats between buffer and engine.
         beat_bits: Bits of a beat.
-        fetches: How often the operand crosses between DRAM and buffer; the mean over its parts.
+        fetches: How often the operand crosses between DRAM and buffer, in mean.
         buffered_bytes: Bytes between buffer and DRAM as the buffer holds them.
         dram_bytes: The same as DRAM holds them: weights with their scales, results rounded.
     """
@@ -62,9 +66,11 @@ class Traffic:
 
     Attributes:
         ports: By port: a, b, s where the engine has it, and c.
+        runs: Outputs of each run that the layer is cut into, and how many such runs there are.
     """
 
     ports: tuple[PortTraffic, ...]
+    runs: tuple[tuple[int, int], ...]
 
     @property
     def dram_bytes(self) -> int:
@@ -155,22 +161,78 @@ def traffic(spec: DesignSpec, gemm: Gemm, system: System) -> Traffic:
         ValueError: If the engine or its format cannot hold such a layer.
         TypeError: If nothing is known of the order of the engine's beats.
     """
+    wholes = [gemm.n, *_resident_outputs(spec, gemm, system)]
+    return min((_cut_to(spec, gemm, system, n) for n in wholes), key=lambda cut: cut.dram_bytes)
+
+
+def _resident_outputs(spec: DesignSpec, gemm: Gemm, system: System) -> list[int]:
+    """Return the most outputs whose weights stay in their buffer, if fewer than all do."""
+    tile = tile_outputs(_undecoded(spec))
+    longest = max(gemm_lengths(spec, gemm))
+    output_bytes = _stored_bytes(spec, gemm) / gemm.n * longest / gemm.k
+    if tile is None:
+        return []
+    outputs = int(system.b.usable_bytes / output_bytes) // tile * tile
+    return [outputs] if 0 < outputs < gemm.n else []
+
+
+def _cut_to(spec: DesignSpec, gemm: Gemm, system: System, outputs: int) -> Traffic:
+    """Return the traffic of a layer in runs of so many outputs, the last perhaps shorter."""
+    full, rest = divmod(gemm.n, outputs)
+    runs = tuple(
+        (size, count) for size, count in ((outputs, full), (rest, 1 if rest else 0)) if count
+    )
+    parts = [(_run(spec, gemm, system, size), count) for size, count in runs]
+    names = [port.port for port in parts[0][0]]
+    ports = {
+        name: _added([(moved[at], count) for moved, count in parts])
+        for at, name in enumerate(names)
+    }
+    once = _activation_bytes(spec, gemm)
+    if once <= system.a.usable_bytes:
+        ports["a"] = replace(ports["a"], fetches=1.0, buffered_bytes=once, dram_bytes=once)
+    else:
+        ports["a"] = replace(ports["a"], fetches=ports["a"].dram_bytes / once)
+    return Traffic(ports=tuple(ports.values()), runs=runs)
+
+
+def _added(parts: list[tuple[PortTraffic, int]]) -> PortTraffic:
+    """Add up a port's traffic over runs; each takes its own share of b and c."""
+    runs = sum(count for _, count in parts)
+    return replace(
+        parts[0][0],
+        beats=sum(count * port.beats for port, count in parts),
+        fetches=sum(count * port.fetches for port, count in parts) / runs,
+        buffered_bytes=sum(count * port.buffered_bytes for port, count in parts),
+        dram_bytes=sum(count * port.dram_bytes for port, count in parts),
+    )
+
+
+def _run(spec: DesignSpec, gemm: Gemm, system: System, outputs: int) -> tuple[PortTraffic, ...]:
+    """Return the traffic of one run."""
+    stored = _stored_bytes(spec, gemm) * outputs / gemm.n
     lengths = gemm_lengths(spec, gemm)
     counted = {length: lengths.count(length) for length in dict.fromkeys(lengths)}
-    a = _operand(spec, gemm, counted, "a", system.a)
-    b = _operand(spec, gemm, counted, "b", system.b)
-    side = _side(spec, gemm, b, counted)
-    return Traffic(ports=(a, b, *side, _results(spec, gemm, counted, system)))
+    run = replace(gemm, n=outputs)
+    activations = _activation_bytes(spec, gemm)
+    a = _operand(spec, run, counted, "a", buffer=system.a, once_bytes=activations)
+    b = _operand(spec, run, counted, "b", buffer=system.b, once_bytes=stored)
+    return a, b, *_side(spec, run, b), _results(spec, run, counted, system)
 
 
 def _operand(
-    spec: DesignSpec, gemm: Gemm, counted: dict[int, int], port: str, buffer: Buffer
+    spec: DesignSpec,
+    gemm: Gemm,
+    counted: dict[int, int],
+    port: str,
+    *,
+    buffer: Buffer,
+    once_bytes: float,
 ) -> PortTraffic:
-    """Return the traffic of an operand, over the GEMMs of a layer."""
-    once = _stored_bytes(spec, gemm) if port == "b" else _activation_bytes(spec, gemm)
+    """Return the traffic of an operand, over the GEMMs of a run."""
     sent, fetched_bits, fetches, beat_bits = 0, 0.0, 0.0, 0
     for k, count in counted.items():
-        part_bits = _BITS_PER_BYTE * once * k / gemm.k
+        part_bits = _BITS_PER_BYTE * once_bytes * k / gemm.k
         carried = _ports(_undecoded(spec), gemm.m, gemm.n, k)[port]
         beat_bits = carried.lanes * _lane_bits(spec)[port]
         loops = repeats(_undecoded(spec), m=gemm.m, n=gemm.n, k=k)[port]
@@ -190,7 +252,7 @@ def _operand(
         beat_bits=beat_bits,
         fetches=fetches,
         buffered_bytes=round(fetched_bits / _BITS_PER_BYTE),
-        dram_bytes=round(once * fetches),
+        dram_bytes=round(once_bytes * fetches),
     )
 
 
@@ -216,25 +278,19 @@ def _bytes(bits: int) -> int:
 
 
 @singledispatch
-def _side(
-    spec: Any, gemm: Gemm, b: PortTraffic, counted: dict[int, int]
-) -> tuple[PortTraffic, ...]:
+def _side(spec: Any, gemm: Gemm, b: PortTraffic) -> tuple[PortTraffic, ...]:
     """Return the traffic of side integers; their bytes in DRAM are among the weights'."""
     return ()
 
 
 @_side.register
-def _(
-    spec: BlockDotSpec, gemm: Gemm, b: PortTraffic, counted: dict[int, int]
-) -> tuple[PortTraffic, ...]:
+def _(spec: BlockDotSpec, gemm: Gemm, b: PortTraffic) -> tuple[PortTraffic, ...]:
     carried = _ports(spec, gemm.m, gemm.n, gemm.k).get("s")
     return () if carried is None else (_beside(spec, b, carried.count, carried.lanes),)
 
 
 @_side.register
-def _(
-    spec: DecodedSpec, gemm: Gemm, b: PortTraffic, counted: dict[int, int]
-) -> tuple[PortTraffic, ...]:
+def _(spec: DecodedSpec, gemm: Gemm, b: PortTraffic) -> tuple[PortTraffic, ...]:
     if spec.lane.side_group is None:
         return ()
     # All tiles alike: a few tell what all take, where counting them all would take minutes.
