@@ -4,7 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.data import ArrayLayout
+from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from bitweight.rtl.build import component
@@ -106,6 +106,8 @@ class DigitList(wiring.Component):
     Ports:
         codes: The next group.
         digit: Which bit-weight of it to list.
+        coming: In place of these two, if recoders stand elsewhere (``is_recoded``): the select
+            lines of the group's digits of one bit-weight.
         row: Where the group's b stands.
         take: Replace the list by the next group's.
         empty: The next group's list is to be empty.
@@ -114,12 +116,17 @@ class DigitList(wiring.Component):
         one, two, negate: That digit, one more clock later.
     """
 
-    def __init__(self, spec: DigitPeSpec) -> None:
+    def __init__(self, spec: DigitPeSpec, *, is_recoded: bool = False) -> None:
         self.spec = spec
+        self.is_recoded = is_recoded
+        codes = {
+            "codes": In(ArrayLayout(operand_shape(spec.a), GROUP)),
+            "digit": In(range(max(2, spec.digits))),
+        }
+        lines = StructLayout(dict.fromkeys(spec.lines, 1))
         super().__init__(
             {
-                "codes": In(ArrayLayout(operand_shape(spec.a), GROUP)),
-                "digit": In(range(max(2, spec.digits))),
+                **({"coming": In(ArrayLayout(lines, GROUP))} if is_recoded else codes),
                 "row": In(spec.row_bits),
                 "take": In(1),
                 "empty": In(1),
@@ -160,6 +167,8 @@ class DigitList(wiring.Component):
 
     def _coming(self, m: Module, number: int) -> dict[str, Value]:
         """Recode one code of the next group; return the lines of the digit asked for."""
+        if self.is_recoded:
+            return {line: self.coming[number][line] for line in self.spec.lines}
         inner = Module()
         m.submodules[f"recoder_{number}"] = inner
         digits = recode(inner, self.spec.recoding, self.spec.a, self.codes[number])
