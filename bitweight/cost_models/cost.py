@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+from bitweight.cost_models.measurements import Measurements
+from bitweight.cost_models.measurements import Measurements
 from bitweight.sim.engine import Activity
 
 
@@ -70,6 +72,7 @@ class Cost:
         area_um2: Cell area of the logic, by component; no wires.
         memory_um2: Area of memories deeper than 16 words, by memory; empty parts if it has none.
         delay_ns: Shortest clock period of the netlist that was chosen for this clock.
+        path: Where the path of that period begins and ends.
         leakage_mw: Of the logic.
         energy_pj: Energy of the activity that was given, by component; None without activity.
         clocks: Clock cycles of that activity.
@@ -83,6 +86,7 @@ class Cost:
     area_um2: Figure
     memory_um2: Figure
     delay_ns: float
+    path: str
     leakage_mw: float
     energy_pj: Figure | None = None
     clocks: int = 0
@@ -106,13 +110,17 @@ class Cost:
 
 @singledispatch
 def estimate(
-    spec: object, technology: str, *, clock_mhz: float, activity: Activity | None = None
+    spec: object,
+    technology: str | Measurements,
+    *,
+    clock_mhz: float,
+    activity: Activity | None = None,
 ) -> Cost:
     """Return what a design costs.
 
     Args:
         spec: Any entry of the catalog, or a variant of one.
-        technology: Name of a technology in ``TECHNOLOGIES``.
+        technology: Name of a technology in ``TECHNOLOGIES``, or measurements of one's own.
         clock_mhz: Clock; the smallest netlist that meets it is taken.
         activity: Event counts of a GEMM or layer, for energy and power.
 
