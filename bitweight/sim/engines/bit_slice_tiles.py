@@ -6,13 +6,13 @@ sent again for every tile that needs it.
 """
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitweight.sim.engine import PortBeats
+from bitweight.sim.output_tiles import OutputTiles
 
 MAX_SIDE = 64
 
@@ -69,35 +69,8 @@ def groups(spec: BitSliceSpec, k: int) -> int:
 
 def tile_beats(spec: BitSliceSpec, *, m: int, n: int, k: int) -> Mapping[str, PortBeats]:
     """Return what each port carries."""
-    lanes, depth, col_tiles = spec.pe.lanes, groups(spec, k), -(-n // spec.cols)
-    count = tile_count(spec, m, n) * depth
-
-    def locate_a(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        at_row, at_lane = np.divmod(np.arange(spec.rows * lanes), lanes)
-        tile, group = np.divmod(beat, depth)
-        rows = (tile // col_tiles * spec.rows)[:, None] + at_row
-        return rows, (group * lanes)[:, None] + at_lane
-
-    def locate_b(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        at_col, at_lane = np.divmod(np.arange(spec.cols * lanes), lanes)
-        tile, group = np.divmod(beat, depth)
-        columns = (tile % col_tiles * spec.cols)[:, None] + at_col
-        return (group * lanes)[:, None] + at_lane, columns
-
-    def locate_c(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        row_tile, within = np.divmod(beat, spec.rows * col_tiles)
-        # Only the last row of tiles can be short, so the tiles before it are all full.
-        rows_here = np.minimum(spec.rows, m - row_tile * spec.rows)
-        col_tile, row = np.divmod(within, rows_here)
-        columns = (col_tile * spec.cols)[:, None] + np.arange(spec.cols)
-        return np.broadcast_to((row_tile * spec.rows + row)[:, None], columns.shape), columns
-
-    ports = {
-        "a": PortBeats(matrix="A", count=count, lanes=spec.rows * lanes, locate=locate_a),
-        "b": PortBeats(matrix="B", count=count, lanes=spec.cols * lanes, locate=locate_b),
-        "c": PortBeats(matrix="C", count=m * col_tiles, lanes=spec.cols, locate=locate_c),
-    }
-    return MappingProxyType(ports)
+    tiles = OutputTiles(m=m, n=n, k=k, rows=spec.rows, cols=spec.cols, lanes=spec.pe.lanes)
+    return tiles.ports()
 
 
 class GroupBeat:

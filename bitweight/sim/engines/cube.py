@@ -56,6 +56,7 @@ from bitweight.sim.engine import (
 )
 from bitweight.sim.notation import Nest
 from bitweight.sim.notation import engines as nests
+from bitweight.sim.output_tiles import OutputTiles
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.chained import ChainedMacSpec
 from bitweight.sim.pe.mac import MacSpec
@@ -157,22 +158,14 @@ class CubeSpec:
 
     def overhead_cycles(self, *, m: int, n: int, k: int) -> int:
         """Cycles of a GEMM in which no operand beat is accepted: command, waits and drain."""
-        return cycles(self, m=m, n=n, k=k) - _tiles(self, m, n) * _beats_of_tile(self, k)
-
-
-def _tiles(spec: CubeSpec, m: int, n: int) -> int:
-    return -(-m // spec.rows) * -(-n // spec.cols)
-
-
-def _beats_of_tile(spec: CubeSpec, k: int) -> int:
-    return -(-k // spec.depth)
+        return cycles(self, m=m, n=n, k=k) - beats(self, m=m, n=n, k=k)["a"].count
 
 
 @cycles.register
 def _(spec: CubeSpec, *, m: int, n: int, k: int) -> int:
     check_sizes(m=m, n=n, k=k)
     check_depth(spec, k)
-    tile_beats = _beats_of_tile(spec, k)
+    tile_beats = -(-k // spec.depth)
     last_rows = (m - 1) % spec.rows + 1
     row_blocks, col_blocks = -(-m // spec.rows), -(-n // spec.cols)
     # The buffer holds one tile: the next one's last beat waits until this one has left.
@@ -186,65 +179,19 @@ def _(spec: CubeSpec, *, m: int, n: int, k: int) -> int:
 @beats.register
 def _(spec: CubeSpec, *, m: int, n: int, k: int) -> Mapping[str, PortBeats]:
     check_sizes(m=m, n=n, k=k)
-    tile_beats = _beats_of_tile(spec, k)
-    col_blocks = -(-n // spec.cols)
-    count = _tiles(spec, m, n) * tile_beats
-    ports = {
-        "a": PortBeats(
-            matrix="A",
-            count=count,
-            lanes=spec.rows * spec.depth,
-            locate=_a_lanes(spec, col_blocks, tile_beats),
-        ),
-        "b": PortBeats(
-            matrix="B",
-            count=count,
-            lanes=spec.depth * spec.cols,
-            locate=_b_lanes(spec, col_blocks, tile_beats),
-        ),
-        "c": PortBeats(
-            matrix="C", count=col_blocks * m, lanes=spec.cols, locate=_c_lanes(spec, col_blocks, m)
-        ),
-    }
-    return MappingProxyType(ports)
+    tiles = OutputTiles(m=m, n=n, k=k, rows=spec.rows, cols=spec.cols, lanes=spec.depth)
+    ports = tiles.ports()
+    return MappingProxyType({**ports, "b": replace(ports["b"], locate=_b_lanes(spec, tiles))})
 
 
-def _a_lanes(spec: CubeSpec, col_blocks: int, tile_beats: int) -> Locate:
-    """Lane ``row * depth + k`` of a beat: the tile of A, row by row."""
-    row, k = np.divmod(np.arange(spec.rows * spec.depth), spec.depth)
-
-    def locate(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        row_block = beat // (tile_beats * col_blocks)
-        return (
-            (row_block * spec.rows)[:, None] + row,
-            (beat % tile_beats * spec.depth)[:, None] + k,
-        )
-
-    return locate
-
-
-def _b_lanes(spec: CubeSpec, col_blocks: int, tile_beats: int) -> Locate:
+def _b_lanes(spec: CubeSpec, tiles: OutputTiles) -> Locate:
     """Lane ``k * cols + column`` of a beat: the tile of B, row by row."""
     k, column = np.divmod(np.arange(spec.depth * spec.cols), spec.cols)
+    by_column = column * spec.depth + k
 
     def locate(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        col_block = beat // tile_beats % col_blocks
-        return (
-            (beat % tile_beats * spec.depth)[:, None] + k,
-            (col_block * spec.cols)[:, None] + column,
-        )
-
-    return locate
-
-
-def _c_lanes(spec: CubeSpec, col_blocks: int, m: int) -> Locate:
-    def locate(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        row_block, within = np.divmod(beat, spec.rows * col_blocks)
-        # Only the last row of tiles can be short, so the tiles before it are all full.
-        tile_rows = np.minimum(spec.rows, m - row_block * spec.rows)
-        col_block, row = np.divmod(within, tile_rows)
-        columns = (col_block * spec.cols)[:, None] + np.arange(spec.cols)
-        return np.broadcast_to((row_block * spec.rows + row)[:, None], columns.shape), columns
+        places, columns = tiles.locate_b(beat)
+        return places[:, by_column], columns[:, by_column]
 
     return locate
 

@@ -35,7 +35,6 @@ from numpy.typing import NDArray
 
 from bitweight.sim.engine import (
     Activity,
-    Locate,
     MatmulResult,
     PortBeats,
     beats,
@@ -45,6 +44,7 @@ from bitweight.sim.engine import (
 )
 from bitweight.sim.notation import Nest, share_encoder
 from bitweight.sim.notation import engines as nests
+from bitweight.sim.output_tiles import OutputTiles
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.pe.same_weight_mac import SameWeightMacSpec
 from bitweight.sim.results import check_depth, check_saturation, deliver
@@ -163,62 +163,8 @@ def _(spec: Matrix2dSpec, *, m: int, n: int, k: int) -> int:
 @beats.register
 def _(spec: Matrix2dSpec, *, m: int, n: int, k: int) -> Mapping[str, PortBeats]:
     check_sizes(m=m, n=n, k=k)
-    row_blocks, col_blocks = -(-m // spec.rows), -(-n // spec.cols)
-    count = row_blocks * col_blocks * spec.tile_beats(k)
-    ports = {
-        "a": PortBeats(
-            matrix="A",
-            count=count,
-            lanes=spec.rows * spec.k_lanes,
-            locate=_a_lanes(spec, col_blocks, k),
-        ),
-        "b": PortBeats(
-            matrix="B",
-            count=count,
-            lanes=spec.cols * spec.k_lanes,
-            locate=_b_lanes(spec, col_blocks, k),
-        ),
-        "c": PortBeats(
-            matrix="C", count=col_blocks * m, lanes=spec.cols, locate=_c_lanes(spec, col_blocks, m)
-        ),
-    }
-    return MappingProxyType(ports)
-
-
-def _a_lanes(spec: Matrix2dSpec, col_blocks: int, k: int) -> Locate:
-    def locate(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        lanes = np.arange(spec.rows * spec.k_lanes)
-        row_block = beat // (spec.tile_beats(k) * col_blocks)
-        rows = (row_block * spec.rows)[:, None] + lanes // spec.k_lanes
-        return rows, _k_of(spec, beat, k) + lanes % spec.k_lanes
-
-    return locate
-
-
-def _b_lanes(spec: Matrix2dSpec, col_blocks: int, k: int) -> Locate:
-    def locate(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        lanes = np.arange(spec.cols * spec.k_lanes)
-        col_block = beat // spec.tile_beats(k) % col_blocks
-        columns = (col_block * spec.cols)[:, None] + lanes // spec.k_lanes
-        return _k_of(spec, beat, k) + lanes % spec.k_lanes, columns
-
-    return locate
-
-
-def _k_of(spec: Matrix2dSpec, beat: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    """Return the k of each beat's lane 0, shape (beats, 1); each pass goes over all k."""
-    return (beat % -(-k // spec.k_lanes) * spec.k_lanes)[:, None]
-
-
-def _c_lanes(spec: Matrix2dSpec, col_blocks: int, m: int) -> Locate:
-    def locate(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        row_block, within = np.divmod(beat, spec.rows * col_blocks)
-        # Only the last row of tiles can be short, so the tiles before it are all full.
-        col_block, row = np.divmod(within, np.minimum(spec.rows, m - row_block * spec.rows))
-        columns = (col_block * spec.cols)[:, None] + np.arange(spec.cols)
-        return np.broadcast_to((row_block * spec.rows + row)[:, None], columns.shape), columns
-
-    return locate
+    tile = {"rows": spec.rows, "cols": spec.cols, "lanes": spec.k_lanes, "passes": spec.passes}
+    return OutputTiles(m=m, n=n, k=k, **tile).ports()
 
 
 @simulate.register

@@ -33,7 +33,6 @@ from numpy.typing import NDArray
 
 from bitweight.sim.engine import (
     Activity,
-    Locate,
     MatmulResult,
     PortBeats,
     beats,
@@ -43,6 +42,7 @@ from bitweight.sim.engine import (
 )
 from bitweight.sim.notation import Nest
 from bitweight.sim.notation import engines as nests
+from bitweight.sim.output_tiles import OutputTiles
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.results import check_depth, check_saturation, deliver
@@ -126,11 +126,7 @@ class SystolicOsSpec:
 
     def overhead_cycles(self, *, m: int, n: int, k: int) -> int:
         """Cycles of a GEMM in which no operand beat is accepted: command, fill and drain."""
-        return cycles(self, m=m, n=n, k=k) - _tiles(self, m, n) * k
-
-
-def _tiles(spec: SystolicOsSpec, m: int, n: int) -> int:
-    return -(-m // spec.rows) * -(-n // spec.cols)
+        return cycles(self, m=m, n=n, k=k) - beats(self, m=m, n=n, k=k)["a"].count
 
 
 @cycles.register
@@ -158,48 +154,7 @@ def _tile_period(spec: SystolicOsSpec, tile_rows: int, k: int) -> int:
 @beats.register
 def _(spec: SystolicOsSpec, *, m: int, n: int, k: int) -> Mapping[str, PortBeats]:
     check_sizes(m=m, n=n, k=k)
-    tiles = _tiles(spec, m, n)
-    col_blocks = -(-n // spec.cols)
-    ports = {
-        "a": PortBeats(
-            matrix="A", count=tiles * k, lanes=spec.rows, locate=_a_lanes(spec, col_blocks, k)
-        ),
-        "b": PortBeats(
-            matrix="B", count=tiles * k, lanes=spec.cols, locate=_b_lanes(spec, col_blocks, k)
-        ),
-        "c": PortBeats(
-            matrix="C", count=col_blocks * m, lanes=spec.cols, locate=_c_lanes(spec, col_blocks, m)
-        ),
-    }
-    return MappingProxyType(ports)
-
-
-def _a_lanes(spec: SystolicOsSpec, col_blocks: int, k: int) -> Locate:
-    def locate(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        rows = (beat // (k * col_blocks) * spec.rows)[:, None] + np.arange(spec.rows)
-        return rows, np.broadcast_to((beat % k)[:, None], rows.shape)
-
-    return locate
-
-
-def _b_lanes(spec: SystolicOsSpec, col_blocks: int, k: int) -> Locate:
-    def locate(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        columns = (beat // k % col_blocks * spec.cols)[:, None] + np.arange(spec.cols)
-        return np.broadcast_to((beat % k)[:, None], columns.shape), columns
-
-    return locate
-
-
-def _c_lanes(spec: SystolicOsSpec, col_blocks: int, m: int) -> Locate:
-    def locate(beat: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        row_block, within = np.divmod(beat, spec.rows * col_blocks)
-        # Only the last row of tiles can be short, so the tiles before it are all full.
-        tile_rows = np.minimum(spec.rows, m - row_block * spec.rows)
-        col_block, row = np.divmod(within, tile_rows)
-        columns = (col_block * spec.cols)[:, None] + np.arange(spec.cols)
-        return np.broadcast_to((row_block * spec.rows + row)[:, None], columns.shape), columns
-
-    return locate
+    return OutputTiles(m=m, n=n, k=k, rows=spec.rows, cols=spec.cols).ports()
 
 
 @simulate.register
