@@ -7,20 +7,15 @@ traceback; 130 and 141 are what a shell shows for Ctrl-C and for a reader that w
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
 
 from bitweight import __version__
-from bitweight.cli import trace
-from bitweight.cli.compare import compare
-from bitweight.cli.emit import emit
-from bitweight.cli.list import list_
-from bitweight.cli.quantize import quantize
-from bitweight.cli.simulate import simulate
-from bitweight.cli.verify import verify
-from bitweight.verify.toolchain import ToolError
+from bitweight.tool_error import ToolError
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130
@@ -32,19 +27,19 @@ _EXTRAS = {"gguf": "gguf", "cocotb": "verify", "cocotb_tools": "verify", "verila
 # All usage errors of Typer; their module is private, and is not the same in all of its releases.
 _UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
 
-app = typer.Typer(
-    name="bitweight",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+VERBS: Mapping[str, str] = MappingProxyType(
+    {
+        "list": "list_",
+        "simulate": "simulate",
+        "emit": "emit",
+        "verify": "verify",
+        "quantize": "quantize",
+        "cost": "cost",
+        "compare": "compare",
+        "trace": "app",
+    }
 )
-app.command("list")(list_)
-app.command()(simulate)
-app.command()(emit)
-app.command()(verify)
-app.command()(quantize)
-app.command()(compare)
-app.add_typer(trace.app, name="trace")
+"""Verbs in the order of the help text, each with what its module of the same name offers."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -53,7 +48,29 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """Return the app with the verb that the arguments begin with, or with all of them.
+
+    Only what is asked for is imported: the compilers behind ``simulate`` and the RTL generators
+    behind ``emit`` take longer to load than most verbs take to run.
+    """
+    app = typer.Typer(
+        name="bitweight",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(bitweight)
+    asked = [argument for argument in arguments[:1] if argument in VERBS]
+    for verb in asked or VERBS:
+        part = getattr(import_module(f"bitweight.cli.{verb}"), VERBS[verb])
+        if isinstance(part, typer.Typer):
+            app.add_typer(part, name=verb)
+        else:
+            app.command(verb)(part)
+    return app
+
+
 def bitweight(
     version: Annotated[
         bool,
@@ -73,7 +90,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line on ``arguments`` and return the exit code."""
     try:
-        code = typer.main.get_command(app).main(
+        code = typer.main.get_command(app_for(arguments)).main(
             arguments, prog_name="bitweight", standalone_mode=False
         )
         sys.stdout.flush()

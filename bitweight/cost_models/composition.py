@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
+from bitweight.cost_models.least_squares import solve_nonnegative
 from bitweight.cost_models.measurements import (
     Measurements,
     Memory,
@@ -194,7 +194,9 @@ def area_ratios(
     matrix = np.array([list(counts.values()) for counts, _ in measured], dtype=float)
     ratios: dict[str, float] = {}
     for name in sorted({name for _, areas in measured for name in areas}):
-        share, _ = nnls(matrix, np.array([areas.get(name, 0.0) for _, areas in measured]))
+        share, _ = solve_nonnegative(
+            matrix, np.array([areas.get(name, 0.0) for _, areas in measured])
+        )
         old, new = (float(np.dot(share, list(counts.values()))) for counts in (known, wanted))
         ratios[name] = new / old if old else 1.0
     return ratios
@@ -255,7 +257,7 @@ def memory_sizes(
 def _grown(
     spec: DesignSpec, matrix: NDArray[np.float64], sizes: Sequence[int], wanted: NDArray[np.float64]
 ) -> int:
-    share, deviation = nnls(matrix, np.array(sizes, dtype=float))
+    share, deviation = solve_nonnegative(matrix, np.array(sizes, dtype=float))
     if deviation > 1e-6:
         raise ValueError(
             f"Memories of {spec.name} must grow in proportion to its array to be composed; "

@@ -239,6 +239,7 @@ def _cost(
         area_um2=area,
         memory_um2=_memory_um2(build.memories, data),
         delay_ns=point.delay_ns,
+        path=f"{point.path_from} -> {point.path_to}",
         leakage_mw=leakage_mw,
         left_out=LEFT_OUT,
     )

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 from bitweight.cost_models.composition import component
+from bitweight.cost_models.least_squares import solve_nonnegative
 from bitweight.cost_models.measurements import EnergyPoint, MemoryUse
 
 
@@ -91,7 +91,7 @@ def _rate(runs: Sequence[EnergyPoint], totals: Sequence[float]) -> Rate:
     clocks = np.array([run.clocks for run in runs], dtype=float)
     busy = np.array([run.busy_slots for run in runs], dtype=float) / clocks
     matrix = np.stack([np.ones(len(runs)), busy], axis=1)
-    (clock, slot), _ = nnls(matrix, np.array(totals, dtype=float) / clocks)
+    (clock, slot), _ = solve_nonnegative(matrix, np.array(totals, dtype=float) / clocks)
     return Rate(clock=float(clock), slot=float(slot))
 
 

@@ -22,7 +22,6 @@ macro's Liberty file gives it), repair and test logic beyond what macros hold.
 
 import csv
 import enum
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from importlib import resources
 import numpy as np
 
 from bitweight.cost_models.cost import Figure, Provenance
+from bitweight.cost_models.least_squares import solve_nonnegative
 from bitweight.cost_models.scaling import ProcessPoint, energy_factor
 from bitweight.cost_models.technology import TECHNOLOGIES
 from bitweight.workloads.settings import nearest
@@ -244,21 +244,11 @@ def _energy_scale(technology: str) -> float:
 
 
 def _fit(points: Sequence[Macro], quantity: str) -> _Fit:
-    """Fit four coefficients of at least 0 to relative deviations.
-
-    Every set of coefficients that are not 0 is tried: the best one without a negative wins.
-    """
+    """Fit four coefficients of at least 0 to relative deviations."""
     values = np.array([getattr(point, quantity) for point in points])
     words, width = (np.array([getattr(p, name) for p in points]) for name in ("words", "width"))
     terms = np.stack([np.ones(len(points)), words, width, words * width], axis=1) / values[:, None]
-    best, found = math.inf, np.zeros(4)
-    for count in range(1, 5):
-        for chosen in map(list, itertools.combinations(range(4), count)):
-            solution = np.linalg.lstsq(terms[:, chosen], np.ones(len(points)), rcond=None)[0]
-            error = float(((terms[:, chosen] @ solution - 1) ** 2).sum())
-            if (solution >= 0).all() and error < best:
-                best, found = error, np.zeros(4)
-                found[chosen] = solution
+    found, _ = solve_nonnegative(terms, np.ones(len(points)))
     c, d, e, f = (_rounded(float(value)) for value in found)
     return _Fit(
         coefficients=(c, d, e, f),

@@ -136,6 +136,20 @@ def address(spec: DesignSpec) -> tuple[str, tuple[str, ...]]:
     return spec.name, settings_between(design(spec.name), spec)
 
 
+def pe_design(name: str, settings: Iterable[str] = ()) -> PeSpec | None:
+    """Return the PE that ``pe:NAME`` and ``settings`` describe; None if the name is of no PE.
+
+    Raises:
+        ValueError: If there is no such PE, a field or a value is unknown.
+    """
+    prefix, is_pe, own = name.partition(":")
+    if not is_pe or prefix != "pe":
+        return None
+    if own not in ENGINE_PES:
+        raise ValueError(f"PE must be in the catalog, not {own!r}{nearest(own, ENGINE_PES)}")
+    return vary(ENGINE_PES[own], settings)
+
+
 def pe_address(pe: PeSpec) -> tuple[str, tuple[str, ...]]:
     """Return the name of a PE, with ``pe:`` before it, and the settings that make ``pe`` of it."""
     return f"pe:{pe.name}", settings_between(ENGINE_PES[pe.name], pe)

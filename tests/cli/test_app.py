@@ -25,7 +25,7 @@ def run_verb(verb: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *argumen
     app = typer.Typer()
     app.callback()(lambda: None)
     app.command("verb")(verb)
-    monkeypatch.setattr(app_module, "app", app)
+    monkeypatch.setattr(app_module, "app_for", lambda arguments: app)
     return run(["verb", *arguments])
 
 

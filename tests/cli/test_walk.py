@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer
 
-from bitweight.cli.app import app
+from bitweight.cli.app import app_for
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"^(<!-- slow -->\n)?```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,7 +37,7 @@ def commands(command: object, path: str) -> Iterator[tuple[str, Any]]:
         yield from commands(sub, f"{path} {name}")
 
 
-VERBS = dict(commands(typer.main.get_command(app), "bitweight"))
+VERBS = dict(commands(typer.main.get_command(app_for([])), "bitweight"))
 
 
 def read_examples(block: str) -> list[Example]:

@@ -1,0 +1,154 @@
+"""``bitweight cost``: area, delay, power and energy of a design on layers, from measured data."""
+
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bitweight.cli.options import Design, Json, Settings
+from bitweight.cli.output import print_json, print_table, progress
+from bitweight.cli.workload import WorkloadOptions, check_fit, find_jobs, run_job
+from bitweight.cost_models import Cost, Figure, estimate
+from bitweight.cost_models.measurements import Measurements, load, shipped
+from bitweight.cost_models.technology import TECHNOLOGIES
+from bitweight.sim import design
+from bitweight.sim.catalog import pe_design
+from bitweight.sim.engine import Activity
+
+
+def cost(
+    name: Design,
+    *,
+    technology: Annotated[
+        str, typer.Option(help=f"Standard-cell technology: {', '.join(TECHNOLOGIES)}.")
+    ] = next(iter(TECHNOLOGIES)),
+    clock_mhz: Annotated[float, typer.Option(help="Clock in MHz.")] = 200.0,
+    data: Annotated[
+        Path | None, typer.Option(help="File of `characterise` instead of the shipped data.")
+    ] = None,
+    trace: Annotated[Path | None, typer.Option(help="Trace file; default: an example.")] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Layer of a trace; repeat; else all.")
+    ] = None,
+    gemm: Annotated[str | None, typer.Option(help="Sizes MxKxN, with drawn operands.")] = None,
+    operands: Annotated[
+        str | None, typer.Option(help="How operands of --gemm are drawn: uniform or normal:STD.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of drawn operands; default: 0.", min=0)
+    ] = None,
+    settings: Settings = None,
+    json: Json = False,
+) -> None:
+    """Tell what a design costs at a clock: area, delay, and power and energy on layers.
+
+    pe:NAME instead of a design tells of one PE behind operand registers, without energy.
+    """
+    measured = shipped(technology) if data is None else load(data)
+    pe = pe_design(name, settings or ())
+    if pe is not None:
+        found = estimate(pe, measured, clock_mhz=clock_mhz)
+    else:
+        options = WorkloadOptions(
+            trace=trace, layer=tuple(layer or ()), gemm=gemm, operands=operands, seed=seed
+        )
+        found = _on_layers(name, settings or (), measured, clock_mhz, options)
+    (_print_json if json else _print)(found)
+
+
+def _on_layers(
+    name: str,
+    settings: Any,
+    measured: Measurements,
+    clock_mhz: float,
+    options: WorkloadOptions,
+) -> Cost:
+    spec = design(name, settings)
+    estimate(spec, measured, clock_mhz=clock_mhz)  # refuses before layers are run
+    jobs = find_jobs(spec, options)
+    for job in jobs:
+        check_fit(spec, job)
+    activities: list[Activity] = []
+    with progress("simulate") as advance:
+        for done, job in enumerate(jobs, 1):
+            activities.append(run_job(spec, job, "x").activity)
+            advance(done, len(jobs))
+    return estimate(spec, measured, clock_mhz=clock_mhz, activity=reduce(add, activities))
+
+
+def _print(found: Cost) -> None:
+    energy = found.energy_pj
+    areas, memories = found.area_um2.parts, found.memory_um2.parts
+    typer.echo(f"{found.design} in {found.technology} at {found.clock_mhz:g} MHz")
+    spent = {} if energy is None else energy.parts
+    names = [*areas, *(f"memory {one}" for one in memories)]
+    names += [one for one in spent if one not in names]
+    rows = [
+        [
+            one,
+            _number(areas.get(one)),
+            _number(memories.get(one.removeprefix("memory "))),
+            _number(spent[one] / found.macs if one in spent else None),
+        ]
+        for one in names
+    ]
+    total = [found.area_um2.total, found.memory_um2.total, found.energy_pj_per_mac]
+    columns = ["component", "area um2", "memory um2", "energy pJ/MAC"]
+    used = 4 if energy is not None else 3
+    print_table(columns[:used], [row[:used] for row in [*rows, ["total", *map(_number, total)]]])
+    for line in _lines(found):
+        typer.echo(line)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.5g}" if value < 1000 else f"{value:.0f}"
+
+
+def _lines(found: Cost) -> list[str]:
+    lines = [f"shortest period {found.delay_ns:.4g} ns: {found.path}"]
+    if found.power_mw is not None:
+        lines.append(
+            f"{found.macs} MACs in {found.clocks} clocks: {found.power_mw:.4g} mW, of which "
+            f"{found.leakage_mw:.3g} mW leakage"
+        )
+    figures = {"area": found.area_um2, "memory": found.memory_um2, "energy": found.energy_pj}
+    lines += [
+        f"{name}: {figure.provenance}, {figure.source}"
+        for name, figure in figures.items()
+        if figure is not None and figure.parts
+    ]
+    return [*lines, f"left out: {'; '.join(found.left_out)}"]
+
+
+def _print_json(found: Cost) -> None:
+    figures = {"area": found.area_um2, "memory": found.memory_um2, "energy": found.energy_pj}
+    per_clock = 0.0 if not found.clocks else found.clock_mhz * 1e-3 / found.clocks
+    print_json(
+        {
+            "design": found.design,
+            "technology": found.technology,
+            "clock_mhz": found.clock_mhz,
+            "area_um2": found.area_um2.total,
+            "area_um2_breakdown": dict(found.area_um2.parts),
+            "memory_um2": found.memory_um2.total,
+            "memory_um2_breakdown": dict(found.memory_um2.parts),
+            "delay_ns": found.delay_ns,
+            "delay_ns_breakdown": {"path": found.path},
+            "power_mw": found.power_mw,
+            "power_mw_breakdown": _scaled(found.energy_pj, per_clock),
+            "energy_pj_per_mac": found.energy_pj_per_mac,
+            "energy_pj_per_mac_breakdown": _scaled(found.energy_pj, 1 / max(1, found.macs)),
+            "leakage_mw": found.leakage_mw,
+            "macs": found.macs,
+            "clocks": found.clocks,
+            "provenance": {k: str(f.provenance) for k, f in figures.items() if f is not None},
+            "source": {k: f.source for k, f in figures.items() if f is not None},
+            "left_out": list(found.left_out),
+        }
+    )
+
+
+def _scaled(figure: Figure | None, factor: float) -> dict[str, float] | None:
+    return None if figure is None else {k: v * factor for k, v in figure.parts.items()}
