@@ -12,7 +12,6 @@ from functools import singledispatch
 from typing import Any
 
 from bitweight.cost_models.measurements import Measurements
-from bitweight.cost_models.measurements import Measurements
 from bitweight.sim.engine import Activity
 
 

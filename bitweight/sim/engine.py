@@ -197,6 +197,12 @@ def beats(spec: object, *, m: int, n: int, k: int) -> Mapping[str, PortBeats]:
     raise TypeError(_UNKNOWN.format(type(spec).__name__))
 
 
+def beat_counts(spec: object, *, m: int, n: int, k: int) -> Mapping[str, int]:
+    """Return the beats of each port, as ``Activity.beats`` has them."""
+    ports = beats(spec, m=m, n=n, k=k)
+    return MappingProxyType({port: carries.count for port, carries in ports.items()})
+
+
 @singledispatch
 def carried(
     spec: Any, a: NDArray[np.integer], b: Any, results: NDArray[np.int64]

@@ -31,7 +31,6 @@ edges as there (``tile_cycles``); its tree has depth 8. No tree of MACs was rele
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,7 @@ from bitweight.sim.engine import (
     Activity,
     MatmulResult,
     PortBeats,
+    beat_counts,
     beats,
     check_operands,
     cycles,
@@ -244,8 +244,6 @@ def _(spec: AdderTreeSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> Ma
         digits=macs * spec.pe.digits,
         idle_slots=(total * spec.peak_macs - macs) * spec.pe.digits,
         register_writes=total * spec.columns * spec.column_register_bits,
-        beats=MappingProxyType(
-            {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}
-        ),
+        beats=beat_counts(spec, m=m, n=n, k=k),
     )
     return MatmulResult(acc=acc, overflow=overflow, cycles=total, activity=activity)

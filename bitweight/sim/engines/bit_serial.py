@@ -27,7 +27,6 @@ Source: the bit-serial scheme that arXiv 2503.06342 compares with; Stripes (MICR
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +35,7 @@ from bitweight.sim.engine import (
     Activity,
     MatmulResult,
     PortBeats,
+    beat_counts,
     beats,
     check_operands,
     cycles,
@@ -152,8 +152,6 @@ def _(spec: BitSerialSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> Ma
         digits=digits,
         idle_slots=total * spec.peak_macs - digits,
         register_writes=total * spec.rows * spec.cols * spec.pe.register_bits,
-        beats=MappingProxyType(
-            {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}
-        ),
+        beats=beat_counts(spec, m=m, n=n, k=k),
     )
     return MatmulResult(acc=acc, overflow=overflow, cycles=total, activity=activity)

@@ -45,6 +45,7 @@ from bitweight.sim.engine import (
     MatmulResult,
     PortBeats,
     PortValues,
+    beat_counts,
     beats,
     carried,
     check_operand,
@@ -316,9 +317,7 @@ def _activity(spec: BlockDotSpec, total: int, *, m: int, n: int, k: int) -> Acti
         digits=macs,
         idle_slots=total * spec.rows * spec.columns * spec.lanes // pe.walk.interval - macs,
         register_writes=None,
-        beats=MappingProxyType(
-            {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}
-        ),
+        beats=beat_counts(spec, m=m, n=n, k=k),
         lookups=sum(work.lookups * count * walk for work, count in times),
         adds=sum(work.adds * count * walk for work, count in times),
         multiplies=sum(work.multiplies * count * walk for work, count in times),

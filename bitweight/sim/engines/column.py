@@ -54,6 +54,7 @@ from bitweight.sim.engine import (
     Locate,
     MatmulResult,
     PortBeats,
+    beat_counts,
     beats,
     check_operands,
     cycles,
@@ -294,8 +295,6 @@ def _(spec: ColumnSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> Matmu
         digits=digits,
         idle_slots=total * spec.peak_macs - digits,
         register_writes=total * spec.columns * spec.pes * spec.pe.register_bits,
-        beats=MappingProxyType(
-            {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}
-        ),
+        beats=beat_counts(spec, m=m, n=n, k=k),
     )
     return MatmulResult(acc=acc, overflow=overflow, cycles=total, activity=activity)

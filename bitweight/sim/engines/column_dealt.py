@@ -50,6 +50,7 @@ from bitweight.sim.engine import (
     Locate,
     MatmulResult,
     PortBeats,
+    beat_counts,
     beats,
     check_operands,
     cycles,
@@ -254,8 +255,6 @@ def _(spec: DealtColumnSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> 
         digits=digits,
         idle_slots=total * spec.peak_macs - digits,
         register_writes=total * spec.pes * spec.pe.register_bits,
-        beats=MappingProxyType(
-            {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}
-        ),
+        beats=beat_counts(spec, m=m, n=n, k=k),
     )
     return MatmulResult(acc=acc, overflow=overflow, cycles=total, activity=activity)

@@ -49,6 +49,7 @@ from bitweight.sim.engine import (
     Locate,
     MatmulResult,
     PortBeats,
+    beat_counts,
     beats,
     check_operands,
     cycles,
@@ -218,7 +219,5 @@ def _activity(spec: CubeSpec, m: int, n: int, k: int, total: int) -> Activity:
         digits=macs * digits,
         idle_slots=(total * spec.peak_macs - macs) * digits,
         register_writes=total * (pe_bits + spec.rows * spec.cols * acc_bits),
-        beats=MappingProxyType(
-            {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}
-        ),
+        beats=beat_counts(spec, m=m, n=n, k=k),
     )

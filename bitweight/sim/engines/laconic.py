@@ -31,7 +31,6 @@ their own, which would let a fast PE run ahead, are not offered.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,7 @@ from bitweight.sim.engine import (
     Activity,
     MatmulResult,
     PortBeats,
+    beat_counts,
     beats,
     check_operands,
     cycles,
@@ -157,8 +157,6 @@ def _(spec: LaconicSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> Matm
         digits=pairs,
         idle_slots=total * spec.peak_macs - pairs,
         register_writes=total * spec.rows * spec.cols * spec.pe.register_bits,
-        beats=MappingProxyType(
-            {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}
-        ),
+        beats=beat_counts(spec, m=m, n=n, k=k),
     )
     return MatmulResult(acc=acc, overflow=overflow, cycles=total, activity=activity)

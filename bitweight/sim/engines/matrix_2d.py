@@ -28,7 +28,6 @@ takes k plus the pipeline (``tile_cycles``). Encoding outside the PEs is the pap
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +36,7 @@ from bitweight.sim.engine import (
     Activity,
     MatmulResult,
     PortBeats,
+    beat_counts,
     beats,
     check_operands,
     cycles,
@@ -179,8 +179,6 @@ def _(spec: Matrix2dSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> Mat
         digits=macs * spec.pe.digits,
         idle_slots=total * slots - macs * spec.pe.digits,
         register_writes=total * pes * spec.pe.register_bits,
-        beats=MappingProxyType(
-            {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}
-        ),
+        beats=beat_counts(spec, m=m, n=n, k=k),
     )
     return MatmulResult(acc=acc, overflow=overflow, cycles=total, activity=activity)

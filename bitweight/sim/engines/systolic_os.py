@@ -26,7 +26,6 @@ there (``tile_cycles``). The drain is ours: the published array exposes every ac
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +34,7 @@ from bitweight.sim.engine import (
     Activity,
     MatmulResult,
     PortBeats,
+    beat_counts,
     beats,
     check_operands,
     cycles,
@@ -176,7 +176,5 @@ def _activity(spec: SystolicOsSpec, m: int, n: int, k: int, total: int) -> Activ
         digits=macs * digits,
         idle_slots=(total * spec.peak_macs - macs) * digits,
         register_writes=total * spec.peak_macs * (spec.pe.register_bits + hop_bits),
-        beats=MappingProxyType(
-            {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}
-        ),
+        beats=beat_counts(spec, m=m, n=n, k=k),
     )

@@ -57,6 +57,7 @@ from bitweight.sim.engine import (
     Locate,
     MatmulResult,
     PortBeats,
+    beat_counts,
     beats,
     check_operands,
     cycles,
@@ -279,14 +280,14 @@ def _(spec: SystolicWsSpec, a: NDArray[np.integer], b: NDArray[np.integer]) -> M
 def _activity(spec: SystolicWsSpec, m: int, n: int, k: int, total: int) -> Activity:
     macs = m * n * k
     digits = spec.pe.digits
-    counts = {port: carried.count for port, carried in beats(spec, m=m, n=n, k=k).items()}
+    counts = beat_counts(spec, m=m, n=n, k=k)
     tiles = counts["b"] // spec.rows
     return Activity(
         macs=macs,
         digits=macs * digits,
         idle_slots=(total * spec.peak_macs - macs) * digits,
         register_writes=total * spec.peak_macs * _free_bits(spec) + tiles * _weight_writes(spec),
-        beats=MappingProxyType(counts),
+        beats=counts,
     )
 
 
