@@ -90,12 +90,14 @@ class Circuit:
         _check_clock(self.netlist, self.clock)
         gates = [group for group in self.netlist.groups if group.cell.flip_flop is None]
         flops = [group for group in self.netlist.groups if group.cell.flip_flop is not None]
+        begins, energies = _energy_rows(self.netlist.groups, self.energies_pj)
         tables = _Tables()
-        ordered, self._order = _gates(gates, self.netlist.nets, tables, self._energy_starts(gates))
-        clocked = _flops(flops, tables, self._energy_starts(flops))
+        ordered, self._order = _gates(
+            gates, self.netlist.nets, tables, [begins[group] for group in gates]
+        )
+        clocked = _flops(flops, tables, [begins[group] for group in flops])
         memories, words, reads = _memories(self.netlist.memories)
-        mixes = tables.mixes(self.energies_pj)
-        self._machine = Machine(ordered, clocked, memories, mixes)
+        self._machine = Machine(ordered, clocked, memories, tables.mixes(energies))
         value = np.zeros(self.netlist.nets, np.uint8)
         value[1] = 1
         self._state = State(
@@ -107,16 +109,6 @@ class Circuit:
             read=np.zeros(reads, np.uint8),
             sent=np.zeros(0, np.int64),
         )
-
-    def _energy_starts(self, groups: Sequence[CellGroup]) -> list[NDArray[np.int64]]:
-        """Return where the energies of each cell of these groups begin."""
-        sizes = [energies.size for energies in self.energies_pj]
-        begins = dict(zip(self.netlist.groups, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
-        widths = dict(zip(self.netlist.groups, (e.shape[1] for e in self.energies_pj), strict=True))
-        return [
-            begins[group] + widths[group] * np.arange(len(group.modules), dtype=np.int64)
-            for group in groups
-        ]
 
     def run(
         self,
@@ -242,14 +234,34 @@ class _Tables:
         self.rows += list(rows)
         return first
 
-    def mixes(self, energies_pj: Sequence[NDArray[np.float64]]) -> Mixes:
+    def mixes(self, energies_pj: NDArray[np.float64]) -> Mixes:
+        """Return all mixes, of these energies."""
         which = [np.flatnonzero(row).astype(np.int32) for row in self.rows]
         return Mixes(
             start=_starts(which).astype(np.int32),
             which=_joined(which, np.int32),
             weight=_joined([row[row != 0] for row in self.rows], np.float64),
-            energy=_joined([energies.reshape(-1) for energies in energies_pj], np.float64),
+            energy=energies_pj,
         )
+
+
+def _energy_rows(
+    groups: Sequence[CellGroup], energies_pj: Sequence[NDArray[np.float64]]
+) -> tuple[dict[CellGroup, NDArray[np.int64]], NDArray[np.float64]]:
+    """Return where each cell's energies begin, and all energies.
+
+    Cells of one kind with the same loads share theirs: all copies of a PE do, and what is read all
+    the time stays near the processor.
+    """
+    begins: dict[CellGroup, NDArray[np.int64]] = {}
+    parts: list[NDArray[np.float64]] = []
+    at = 0
+    for group, energies in zip(groups, energies_pj, strict=True):
+        rows, numbers = np.unique(energies, axis=0, return_inverse=True)
+        begins[group] = at + energies.shape[1] * numbers.reshape(-1).astype(np.int64)
+        parts.append(rows.reshape(-1))
+        at += rows.size
+    return begins, _joined(parts, np.float64)
 
 
 def _gates(
