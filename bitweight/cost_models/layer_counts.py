@@ -3,14 +3,13 @@
 Most engines' cycles follow from the sizes: ``sim.cycles`` gives them, and a probe of one product
 tells how many digit slots a clock and a product have. Engines that skip the zero digits of ``a``
 are run on activations drawn with real frequencies (``workloads.code_counts``): that is ``assumed``.
-They repeat themselves from one tile of outputs to the next, so two runs over few tiles tell all of
-them, exactly; a test holds that against whole layers.
+They repeat themselves every two tiles of outputs, since two buffers take turns; so runs over few
+tiles tell all of them, exactly: a test holds that against whole layers.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, singledispatch
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ class LayerCounts:
         cycles: Engine cycles.
         overhead_cycles: Those in which the engine takes no operands, by its own account: command,
             loads, waits and drain.
-        activity: Events; beats and table look-ups are not among them.
+        activity: Products and digit slots; other events are not counted.
         provenance: ``measured`` if they follow from the sizes, else ``assumed``.
         source: What they come from.
     """
@@ -82,7 +81,7 @@ def layer_counts(
         (_counts(spec, replace(gemm, n=n), lengths, seed), count)
         for n, count in runs or [(gemm.n, 1)]
     ]
-    total = sum((counts.run.times(count) for counts, count in found), _Run(0, 0, Activity()))
+    total = sum((counts.run.times(count) for counts, count in found), _Run(0, 0, _slots()))
     first = found[0][0]
     return LayerCounts(
         cycles=total.cycles,
@@ -111,17 +110,19 @@ class _Run:
     def times(self, count: int) -> "_Run":
         """Return so many such runs."""
         activity = self.activity
-        writes = activity.register_writes
         return _Run(
             count * self.cycles,
             count * self.overhead_cycles,
-            Activity(
+            _slots(
                 macs=count * activity.macs,
                 digits=count * activity.digits,
                 idle_slots=count * activity.idle_slots,
-                register_writes=None if writes is None else count * writes,
             ),
         )
+
+
+def _slots(*, macs: int = 0, digits: int = 0, idle_slots: int = 0) -> Activity:
+    return Activity(macs=macs, digits=digits, idle_slots=idle_slots, register_writes=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +144,12 @@ def _counts(spec: Any, gemm: Gemm, lengths: tuple[int, ...], seed: int) -> _Know
         )
     probe = simulate(spec, np.zeros((1, 1), np.int8), np.zeros((1, 1), np.int8))
     slots = (probe.activity.digits + probe.activity.idle_slots) // probe.cycles
-    writes = probe.activity.register_writes
     return _from_sizes(
         spec,
         gemm,
         lengths,
         digits_per_mac=probe.activity.digits,
         slots_per_clock=slots,
-        writes_per_clock=None if writes is None else writes // probe.cycles,
     )
 
 
@@ -162,7 +161,6 @@ def _(spec: BlockDotSpec, gemm: Gemm, lengths: tuple[int, ...], seed: int) -> _K
         lengths,
         digits_per_mac=1,
         slots_per_clock=spec.peak_macs,
-        writes_per_clock=None,
     )
 
 
@@ -186,7 +184,7 @@ def _drawn(
 ) -> _Known:
     counts = code_counts(gemm.name)
     a = counts.draw((gemm.m, gemm.k), np.random.default_rng(seed))
-    total, start = _Run(0, 0, Activity()), 0
+    total, start = _Run(0, 0, _slots()), 0
     for k in lengths:
         total += _over_outputs(spec, a[:, start : start + k], gemm.n)
         start += k
@@ -200,28 +198,24 @@ def _drawn(
 def _over_outputs(spec: Any, a: NDArray[np.int8], n: int) -> _Run:
     """Run few tiles of outputs, and add what every further tile takes."""
     tiles = n // spec.pes
-    if tiles <= _LEAST_TILES + 1:
+    pairs = (tiles - _LEAST_TILES) // 2
+    if pairs < 2:
         return _simulated(spec, a, n)
-    least = n - (tiles - _LEAST_TILES) * spec.pes
-    one, two = (_simulated(spec, a, least + extra) for extra in (0, spec.pes))
-    # Every further tile takes what this one adds.
+    least = n - 2 * pairs * spec.pes
+    one, two = (_simulated(spec, a, least + extra) for extra in (0, 2 * spec.pes))
+    # Every further pair of tiles takes what this one adds.
     further = two + one.times(-1)
-    return one + further.times(tiles - _LEAST_TILES)
+    return one + further.times(pairs)
 
 
 def _simulated(spec: Any, a: NDArray[np.int8], n: int) -> _Run:
     result: MatmulResult = simulate(spec, a, np.zeros((a.shape[1], n), np.int8))
     overhead: int = spec.overhead_cycles(a, n=n)
-    return _Run(result.cycles, overhead, _without_beats(result.activity))
-
-
-def _without_beats(activity: Activity) -> Activity:
-    return Activity(
-        macs=activity.macs,
-        digits=activity.digits,
-        idle_slots=activity.idle_slots,
-        register_writes=activity.register_writes,
-        beats=MappingProxyType({}),
+    activity = result.activity
+    return _Run(
+        result.cycles,
+        overhead,
+        _slots(macs=activity.macs, digits=activity.digits, idle_slots=activity.idle_slots),
     )
 
 
@@ -232,7 +226,6 @@ def _from_sizes(
     *,
     digits_per_mac: int,
     slots_per_clock: int,
-    writes_per_clock: int | None,
 ) -> _Known:
     total = sum(cycles(spec, m=gemm.m, n=gemm.n, k=k) for k in lengths)
     overhead = sum(spec.overhead_cycles(m=gemm.m, n=gemm.n, k=k) for k in lengths)
@@ -241,11 +234,10 @@ def _from_sizes(
         _Run(
             total,
             overhead,
-            Activity(
+            _slots(
                 macs=gemm.macs,
                 digits=digits,
                 idle_slots=total * slots_per_clock - digits,
-                register_writes=None if writes_per_clock is None else total * writes_per_clock,
             ),
         ),
         Provenance.MEASURED,

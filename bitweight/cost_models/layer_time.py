@@ -196,17 +196,8 @@ def _array_pj(spec: DesignSpec, counts: LayerCounts, waiting: int, energy: Array
     alone = energy(spec, counts.activity)
     if not waiting:
         return alone
-    activity = counts.activity
-    idle = activity.idle_slots + waiting * counts.slots // counts.cycles
-    writes = activity.register_writes
-    with_waits = energy(
-        spec,
-        replace(
-            activity,
-            idle_slots=idle,
-            register_writes=writes and writes + waiting * writes // counts.cycles,
-        ),
-    )
+    idle = counts.activity.idle_slots + waiting * counts.slots // counts.cycles
+    with_waits = energy(spec, replace(counts.activity, idle_slots=idle))
     parts = {**alone.parts, "array waiting": with_waits.total - alone.total}
     return replace(with_waits, parts=parts)
 
