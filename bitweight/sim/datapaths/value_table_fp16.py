@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bitweight.sim.datapaths.fp16_tables import check_fp16_operands
 from bitweight.workloads.formats.value_table import ValueTable
 from bitweight.workloads.packed_weights import PackedWeights
 
@@ -61,12 +62,7 @@ def fp16_outputs(
         TypeError: If the activations are not fp16, or the weights are in another format.
         ValueError: If shapes disagree.
     """
-    if packed.format != spec.format:
-        raise TypeError(f"Weights must be {spec.format}, not {packed.format}")
-    if x.dtype != np.float16:
-        raise TypeError(f"Activations must be float16, not {x.dtype}")
-    if x.ndim != 2 or x.shape[1] != packed.k:
-        raise ValueError(f"Activations must have shape (m, {packed.k}), not {x.shape}")
+    check_fp16_operands(x, packed, spec.format)
     w = fp16_weights(packed, spec.format).astype(np.float32)
     rows = x.astype(np.float32)
     run = -(-packed.k // spec.splits)
