@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from bitweight import __version__
-from bitweight.tool_error import ToolError
+from bitweight.workloads.tool_error import ToolError
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130

