@@ -179,27 +179,41 @@ def component(top: str, module: str) -> str:
     return own or TOP
 
 
+def composed_areas(spec: DesignSpec, points: Sequence[NetlistPoint]) -> dict[str, float]:
+    """Return the area of each component of ``spec``, composed from small netlists.
+
+    Args:
+        spec: The wished size.
+        points: Netlists of the design at small sizes, all of one recipe; areas are of that one.
+    """
+    wanted = np.array(list(_counts(spec).values()), dtype=float)
+    matrix = _matrix(points)
+    measured = [components(point) for point in points]
+    composed = {}
+    for name in sorted({name for areas in measured for name in areas}):
+        areas = np.array([one.get(name, 0.0) for one in measured])
+        share, _ = solve_nonnegative(matrix, areas)
+        composed[name] = float(np.dot(share, wanted))
+    return composed
+
+
 def area_ratios(
-    spec: DesignSpec, default: DesignSpec, points: Iterable[NetlistPoint]
-) -> Mapping[str, float]:
-    """Return the area of each component of ``spec`` relative to that at the default size.
+    spec: DesignSpec, default: DesignSpec, points: Sequence[NetlistPoint]
+) -> dict[str, float]:
+    """Return the area of each component of ``spec`` relative to that at another size.
 
     Args:
         spec: The wished size.
         default: The same design at the size that was measured.
-        points: Netlists of the design at small sizes, all of one target and recipe.
+        points: As for ``composed_areas``.
     """
-    wanted, known = _counts(spec), _counts(default)
-    measured = [(_counts(design(p.design, p.settings)), components(p)) for p in points]
-    matrix = np.array([list(counts.values()) for counts, _ in measured], dtype=float)
-    ratios: dict[str, float] = {}
-    for name in sorted({name for _, areas in measured for name in areas}):
-        share, _ = solve_nonnegative(
-            matrix, np.array([areas.get(name, 0.0) for _, areas in measured])
-        )
-        old, new = (float(np.dot(share, list(counts.values()))) for counts in (known, wanted))
-        ratios[name] = new / old if old else 1.0
-    return ratios
+    new, old = composed_areas(spec, points), composed_areas(default, points)
+    return {name: new[name] / old[name] for name in old if old[name]}
+
+
+def _matrix(points: Sequence[NetlistPoint]) -> NDArray[np.float64]:
+    counts = [_counts(design(point.design, point.settings)) for point in points]
+    return np.array([list(one.values()) for one in counts], dtype=float)
 
 
 def _counts(spec: DesignSpec) -> dict[str, int]:
@@ -241,7 +255,7 @@ def memory_sizes(
         ValueError: If they do not grow in proportion to what the array is built of.
     """
     wanted = np.array(list(_counts(spec).values()), dtype=float)
-    matrix = np.array([list(_counts(design(p.design, p.settings)).values()) for p in points], float)
+    matrix = _matrix(points)
     return tuple(
         Memory(
             module=memory.module,

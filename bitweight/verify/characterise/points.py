@@ -27,8 +27,12 @@ _PE_VARIANTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "shared_encoder": ((WIDE_PAIR,),),
     "sparse_digit": ((WIDE_PAIR,),),
 }
+_HELD_OUT = ("systolic_os/mac", "systolic_os/carry_save", "matrix_2d/mac")
+"""Designs whose composed 8x8 is held against a netlist of that size."""
 _FORMATS = ("int8xint4", "int8xdual_grained", "int8xnf4")
-_IN_FORMATS = (
+_IN_HELD_OUT = ("systolic_os/mac", "systolic_os/carry_save", "matrix_2d/mac")
+"""Designs whose composed 8x8 is held against a netlist of that size."""
+_FORMATS = (
     *("systolic_os/mac", "systolic_os/carry_save"),
     *("matrix_2d/same_weight", "column/shared_encoder"),
 )
@@ -69,4 +73,5 @@ def _engines() -> Iterator[Address]:
 
 
 def _calibration() -> tuple[Address, ...]:
-    return tuple(address(spec) for entry in DESIGNS.values() for spec in calibration_sizes(entry))
+    small = [address(spec) for entry in DESIGNS.values() for spec in calibration_sizes(entry)]
+    return (*small, *(address(design(name, ("rows=8", "cols=8"))) for name in _HELD_OUT))
