@@ -8,20 +8,29 @@ from typing import Annotated, Any
 import typer
 
 from bitweight.cli.fpga_rows import print_fpga
-from bitweight.cli.options import Design, Json, Settings
+from bitweight.cli.model_rows import ModelOptions, print_models
+from bitweight.cli.options import Json, Settings
 from bitweight.cli.output import print_json, print_table, progress
 from bitweight.cli.workload import WorkloadOptions, check_fit, find_jobs, run_job
 from bitweight.cost_models import Cost, Figure, estimate
 from bitweight.cost_models.fpga import FAMILIES
 from bitweight.cost_models.measurements import Measurements, load, shipped
+from bitweight.cost_models.system import DRAMS
 from bitweight.cost_models.technology import TECHNOLOGIES
 from bitweight.sim import design
 from bitweight.sim.catalog import pe_design
 from bitweight.sim.engine import Activity
+from bitweight.workloads.phase import Phase
 
 
 def cost(
-    name: Design,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DESIGN]",
+            help="Catalog name, with formats or without.",
+        ),
+    ] = None,
     *,
     technology: Annotated[
         str, typer.Option(help=f"Standard-cell technology: {', '.join(TECHNOLOGIES)}.")
@@ -44,6 +53,23 @@ def cost(
     seed: Annotated[
         int | None, typer.Option(help="Seed of drawn operands; default: 0.", min=0)
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model preset, see `list models`: all its layers.")
+    ] = None,
+    phase: Annotated[Phase | None, typer.Option(help="Step of the model; default: both.")] = None,
+    tokens: Annotated[
+        int | None, typer.Option(help="Prompt length of a prefill; default: 512.", min=1)
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Sequences computed together; default: 1.", min=1)
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(help="Tokens that a model attends to.", min=1)
+    ] = None,
+    dram: Annotated[
+        str | None,
+        typer.Option(help=f"DRAM of a model: {', '.join(DRAMS)}; default: lpddr4."),
+    ] = None,
     settings: Settings = None,
     json: Json = False,
 ) -> None:
@@ -51,7 +77,22 @@ def cost(
 
     pe:NAME instead of a design tells of one PE behind operand registers, without energy. --fpga
     tells LUTs, flip-flops and clock of the design, at sizes that were placed, and of its PE.
+    --model adds buffers and DRAM and tells time, energy and what limits, by layer; without DESIGN
+    for the engines and formats that whole models are compared on.
     """
+    wished = ModelOptions(
+        model=model, phase=phase, tokens=tokens, batch=batch, context=context, dram=dram, seed=seed
+    )
+    if model is not None:
+        if trace or layer or gemm or operands or fpga:
+            raise ValueError("--model brings its layers: leave out --fpga and other layers")
+        measured = shipped(technology) if data is None else load(data)
+        print_models(
+            name, settings or (), wished, measured=measured, clock_mhz=clock_mhz, json=json
+        )
+        return
+    if name is None:
+        raise ValueError("DESIGN must be given without --model; see `bitweight list designs`")
     if fpga is not None:
         if trace or layer or gemm or operands or seed is not None:
             raise ValueError("--fpga tells of logic and clock, not of layers: leave out the others")

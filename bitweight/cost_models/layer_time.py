@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 
 from bitweight.cost_models.cost import Figure, Provenance, estimate
 from bitweight.cost_models.layer_counts import LayerCounts, layer_counts
+from bitweight.cost_models.measurements import Measurements
 from bitweight.cost_models.memory import Ports, memory_access_pj, memory_area_um2
 from bitweight.cost_models.system import Buffer, System
 from bitweight.cost_models.traffic import PortTraffic, Traffic, traffic
@@ -99,8 +100,8 @@ class LayerCost:
         return Limit.CONTROL if is_control else Limit.ARRAY
 
 
-def estimated_energy(technology: str, clock_mhz: float) -> ArrayEnergy:
-    """Return ``estimate``'s energies in a technology at a clock."""
+def estimated_energy(technology: str | Measurements, clock_mhz: float) -> ArrayEnergy:
+    """Return ``estimate``'s energies in a technology, or from measured points, at a clock."""
 
     def energy(spec: DesignSpec, activity: Activity) -> Figure:
         found = estimate(spec, technology, clock_mhz=clock_mhz, activity=activity).energy_pj
