@@ -9,7 +9,7 @@ small netlists are made once, in ``CALIBRATED_IN``.
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import singledispatch
 from itertools import combinations
 from typing import Any

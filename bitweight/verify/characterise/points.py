@@ -1,15 +1,17 @@
 """What is measured: addresses of designs, as data.
 
 PEs and every engine of the catalog at its default size in every technology; where an engine has a
-MAC, in both structures, since the fair baseline is the better of them at each clock. Four engines
-in the formats that reports compare. Small sizes, from which other sizes are composed, in one
-technology alone.
+MAC, in both structures, since the fair baseline is the better of them at each clock. In one
+technology also four engines in the formats that reports compare, and small sizes, from which other
+sizes are composed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 
 from bitweight.cost_models.composition import CALIBRATED_IN, calibration_sizes
-from bitweight.cost_models.recipes import ENGINE_RECIPES, RECIPES, Recipe
+from bitweight.cost_models.measurements import NetlistPoint
+from bitweight.cost_models.recipes import ENGINE_RECIPES, RECIPES, Recipe, recipe_named
 from bitweight.sim.catalog import DESIGNS, ENGINES, address, design
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.verify.characterise.netlists import DIGIT_LIST, LISTED_PE, PE_PREFIX
@@ -30,9 +32,7 @@ _PE_VARIANTS: dict[str, tuple[tuple[str, ...], ...]] = {
 _HELD_OUT = ("systolic_os/mac", "systolic_os/carry_save", "matrix_2d/mac")
 """Designs whose composed 8x8 is held against a netlist of that size."""
 _FORMATS = ("int8xint4", "int8xdual_grained", "int8xnf4")
-_IN_HELD_OUT = ("systolic_os/mac", "systolic_os/carry_save", "matrix_2d/mac")
-"""Designs whose composed 8x8 is held against a netlist of that size."""
-_FORMATS = (
+_IN_FORMATS = (
     *("systolic_os/mac", "systolic_os/carry_save"),
     *("matrix_2d/same_weight", "column/shared_encoder"),
 )
@@ -41,17 +41,43 @@ _FORMATS = (
 def addresses(technology: str) -> list[Address]:
     """Return all that is measured in a technology, in the order of its data file."""
     small = _calibration() if technology == CALIBRATED_IN else ()
-    return [*_pes(), *_engines(), *small]
+    return [*_pes(), *_engines(), *_fused(), *_in_formats(), *small]
 
 
-def recipes_for(address: Address) -> tuple[Recipe, ...]:
-    """Return the recipes that a design is tried with: PEs alike, and engines alike.
+def recipes_for(address: Address, measured: Sequence[NetlistPoint]) -> tuple[Recipe, ...]:
+    """Return the recipes that a design is tried with.
 
-    Small sizes serve for ratios of areas only, for which one recipe is enough.
+    All of them for a PE. For an engine those that made its PE fastest, smallest, and least in area
+    x period; a standard three if its PE is not measured apart. One for small sizes, which serve for
+    ratios of areas only.
+
+    Args:
+        address: The design.
+        measured: What has been measured of PEs.
     """
     if address[0].startswith(PE_PREFIX):
         return RECIPES
-    return ENGINE_RECIPES[:1] if address in _calibration() else ENGINE_RECIPES
+    if address in _calibration():
+        return ENGINE_RECIPES[-1:]
+    of_pe = [point for point in measured if (point.design, point.settings) == _pe_of(address)]
+    if not of_pe:
+        return ENGINE_RECIPES
+    best = (
+        min(of_pe, key=lambda point: point.delay_ns),
+        min(of_pe, key=lambda point: point.delay_ns * point.area_um2),
+        min(of_pe, key=lambda point: point.area_um2),
+    )
+    return tuple(recipe_named(name) for name in dict.fromkeys(point.recipe for point in best))
+
+
+def _pe_of(address: Address) -> Address | None:
+    """Return the PE of an engine, in the structure that the engine's settings give it."""
+    name, settings = address
+    entry = "/".join(name.split("/")[:2])
+    if entry not in ENGINES:
+        return None
+    is_fused = any(setting.endswith(FUSED) for setting in settings)
+    return f"{PE_PREFIX}{ENGINES[entry].pe.name}", (FUSED,) if is_fused else ()
 
 
 def _pes() -> Iterator[Address]:
@@ -65,13 +91,22 @@ def _pes() -> Iterator[Address]:
 
 def _engines() -> Iterator[Address]:
     for name in DESIGNS:
-        for formats in ("", *(f"/{pair}" for pair in _FORMATS if name in _IN_FORMATS)):
-            yield address(design(name + formats))
-            if name in ENGINES and isinstance(ENGINES[name].pe, MacSpec):
-                inner = "engine.pe" if formats and not formats.endswith("int4") else "pe"
-                yield address(design(name + formats, [f"{inner}.{FUSED}"]))
+        yield name, ()
 
 
+def _fused() -> Iterator[Address]:
+    for name, engine in ENGINES.items():
+        if isinstance(engine.pe, MacSpec):
+            yield name, (f"pe.{FUSED}",)
+
+
+def _in_formats() -> Iterator[Address]:
+    for name in _IN_FORMATS:
+        for formats in _FORMATS:
+            yield f"{name}/{formats}", ()
+
+
+@cache
 def _calibration() -> tuple[Address, ...]:
     small = [address(spec) for entry in DESIGNS.values() for spec in calibration_sizes(entry)]
     return (*small, *(address(design(name, ("rows=8", "cols=8"))) for name in _HELD_OUT))
