@@ -9,6 +9,7 @@ import typer
 
 from bitweight.cli.options import Json
 from bitweight.cli.output import print_json, print_table
+from bitweight.cost_models.technology import TECHNOLOGIES
 from bitweight.sim import DESIGNS, design
 from bitweight.workloads.formats import IntFormat
 from bitweight.workloads.models import models
@@ -23,6 +24,7 @@ class Topic(StrEnum):
     FORMATS = "formats"
     WEIGHTS = "weights"
     MODELS = "models"
+    TECHNOLOGIES = "technologies"
 
 
 def list_(
@@ -32,7 +34,7 @@ def list_(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List designs, operand formats, packed weight formats or models.
+    """List designs, operand formats, packed weight formats, models or technologies.
 
     Designs and weight formats come with the fields that --set changes.
     """
@@ -44,6 +46,7 @@ def list_(
         Topic.FORMATS: _formats,
         Topic.WEIGHTS: _weights,
         Topic.MODELS: _models,
+        Topic.TECHNOLOGIES: _technologies,
     }[topic]()
     if json:
         print_json(rows)
@@ -90,6 +93,21 @@ def _models() -> list[dict[str, Any]]:
     return [
         {"model": model.name, "weights": model.weight_params, "source": model.source}
         for model in models().values()
+    ]
+
+
+def _technologies() -> list[dict[str, Any]]:
+    return [
+        {
+            "technology": known.name,
+            "title": known.title,
+            "node_nm": known.node_nm,
+            "corner": known.corner,
+            "voltage_v": known.voltage_v,
+            "temperature_c": known.temperature_c,
+            "licence": known.licence,
+        }
+        for known in TECHNOLOGIES.values()
     ]
 
 

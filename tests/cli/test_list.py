@@ -45,6 +45,14 @@ def test_packed_weight_formats_are_listed_with_their_fields(
     ]
 
 
+def test_technologies_are_listed_with_their_corners(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "technologies", "--json"]) == 0
+    rows = {row["technology"]: row for row in json.loads(capsys.readouterr().out)}
+    assert list(rows) == ["sg13g2", "sky130hd", "asap7"]
+    assert (rows["asap7"]["node_nm"], rows["asap7"]["corner"]) == (7, "slow")
+    assert (rows["sg13g2"]["voltage_v"], rows["sg13g2"]["temperature_c"]) == (1.2, 25)
+
+
 def test_models_are_listed_with_their_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "models", "--json"]) == 0
     weights = {row["model"]: row["weights"] for row in json.loads(capsys.readouterr().out)}
