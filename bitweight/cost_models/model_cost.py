@@ -23,8 +23,10 @@ from bitweight.cost_models.layer_time import ArrayEnergy, LayerCost, Limit, join
 from bitweight.cost_models.system import System
 from bitweight.cost_models.traffic import weight_format
 from bitweight.sim import design
+from bitweight.sim.catalog import address
 from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.sim.engines.decoded import DecodedSpec
+from bitweight.sim.pe.mac import MacSpec, MacStructure
 from bitweight.sim.spec import DesignSpec
 from bitweight.workloads.formats import INT8
 from bitweight.workloads.gemm import Gemm
@@ -255,12 +257,43 @@ def _(spec: DecodedSpec) -> DesignSpec | None:
     return attention_engine(spec.engine)
 
 
+def name_with_format(spec: DesignSpec) -> str:
+    """Return the name of a design that tells its operands' formats, and what else differs."""
+    name, settings = address(spec)
+    others = (one for one in settings if not one.startswith(("pe.a=", "pe.b=")))
+    return " ".join([f"{name}{_formats(spec)}", *others])
+
+
 @singledispatch
-def name_with_format(spec: Any) -> str:
-    """Return the name of a design that tells its operands' formats."""
-    return f"{spec.name}/{spec.pe.a}x{spec.pe.b}"
+def _formats(spec: Any) -> str:
+    return f"/{spec.pe.a}x{spec.pe.b}"
 
 
-@name_with_format.register
+@_formats.register
 def _(spec: BlockDotSpec | DecodedSpec) -> str:
-    return spec.name
+    """Say nothing: the name has them."""
+    return ""
+
+
+@singledispatch
+def mac_structures(spec: Any) -> tuple[DesignSpec, ...]:
+    """Return a design with its MACs in each structure, where it has MACs; else alone.
+
+    A baseline is the best of them at a clock.
+    """
+    if not isinstance(spec.pe, MacSpec):
+        return (spec,)
+    return tuple(
+        replace(spec, pe=replace(spec.pe, structure=structure)) for structure in MacStructure
+    )
+
+
+@mac_structures.register
+def _(spec: BlockDotSpec) -> tuple[DesignSpec, ...]:
+    return (spec,)
+
+
+@mac_structures.register
+def _(spec: DecodedSpec) -> tuple[DesignSpec, ...]:
+    engines: Any = mac_structures(spec.engine)
+    return tuple(replace(spec, engine=engine) for engine in engines)

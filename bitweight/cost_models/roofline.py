@@ -1,9 +1,10 @@
 """Roofline: what a layer attains under the peak of the array and the bandwidth of DRAM.
 
-Peak is that of the array, products a second with every lane at work; engines that skip zero digits
-are given the least digits a product can have, one. Under it the bound falls with the products that
-a byte of DRAM feeds: ``min(peak, intensity x bandwidth)``. Attained is what ``layer_time`` says,
-so that the distance to the bound is the array's own: idle lanes, loads, waits and drain.
+Peak is that of the array, products a second with every lane at work. Engines that skip zero digits
+are given one digit a product: where many activations are 0 they may exceed that. Under the peak the
+bound falls with the products that a byte of DRAM feeds: ``min(peak, intensity x bandwidth)``.
+Attained is what ``layer_time`` says, so that the distance to the bound is the array's own: idle
+lanes, loads, waits and drain.
 
 Source: S. Williams, A. Waterman, D. Patterson, "Roofline: An Insightful Visual Performance Model
 for Multicore Architectures", Communications of the ACM 52(4), 2009.

@@ -14,6 +14,7 @@ from bitweight.cost_models.model_cost import (
     compared_designs,
     engine_with,
     limiting,
+    mac_structures,
     model_cost,
     name_with_format,
 )
@@ -150,6 +151,23 @@ def test_names_tell_formats() -> None:
     assert len(set(names)) == len(names)
     assert names[-2:] == ["decoder/seedlm4", "lookup/tl2"]
     assert "matrix_2d/same_weight/int8xdual_grained" in names
+    assert name_with_format(design("cube/mac", ["rows=4", "pe.b=int4"])) == (
+        "cube/mac/int8xint4 rows=4"
+    )
+
+
+def test_a_baseline_has_its_macs_in_each_structure() -> None:
+    assert [name_with_format(spec) for spec in mac_structures(design("systolic_os/mac"))] == [
+        "systolic_os/mac/int8xint8",
+        "systolic_os/mac/int8xint8 pe.structure=fused",
+    ]
+    decoded = mac_structures(engine_with("systolic_os/mac", "nf4"))
+    assert [name_with_format(spec) for spec in decoded] == [
+        "systolic_os/mac/int8xnf4",
+        "systolic_os/mac/int8xnf4 engine.pe.structure=fused",
+    ]
+    for name in ("systolic_os/carry_save", "lookup/tl2"):
+        assert mac_structures(design(name)) == (design(name),)
 
 
 def test_what_an_engine_refuses_is_refused_by_name() -> None:
