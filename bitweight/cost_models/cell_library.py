@@ -33,12 +33,14 @@ class CellFacts:
         leakage_uw: ``cell_leakage_power``, else the mean over the states that the file gives.
         is_flip_flop: Whether it has an ``ff`` group.
         outputs: Its output pins.
+        buffered: Its input pin, if the cell is a buffer.
     """
 
     area_um2: float
     leakage_uw: float
     is_flip_flop: bool
     outputs: tuple[str, ...] = ()
+    buffered: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,23 @@ class CellLibrary:
     sha256s: tuple[str, ...]
     time_unit_ns: float
     cells: Mapping[str, CellFacts]
+
+    def buffer(self, drive: float) -> tuple[str, str, str]:
+        """Return a buffer: its name, its input pin and its output pin.
+
+        Args:
+            drive: Area that it may have, in units of the smallest buffer's; the largest is taken.
+
+        Raises:
+            ValueError: If the library has no buffer.
+        """
+        buffers = sorted(
+            (facts.area_um2, name) for name, facts in self.cells.items() if facts.buffered
+        )
+        if not buffers:
+            raise ValueError(f"{', '.join(self.names)} must have a buffer among their cells")
+        _, name = max(one for one in buffers if one[0] <= drive * buffers[0][0])
+        return name, str(self.cells[name].buffered), self.cells[name].outputs[0]
 
     def write(self, directory: Path) -> tuple[Path, ...]:
         """Write the timing-only texts; return their paths."""
@@ -173,6 +192,7 @@ def _facts(body: Sequence[str], leakage_unit_uw: float) -> CellFacts:
         leakage_uw=(float(leakage[1]) if leakage else mean) * leakage_unit_uw,
         is_flip_flop=bool(re.search(r"^ff\s*\(", text, re.MULTILINE)),
         outputs=tuple(_outputs(body)),
+        buffered=_buffered(text),
     )
 
 
@@ -183,3 +203,13 @@ def _outputs(body: Sequence[str]) -> Iterator[str]:
             pin = match[1]
         elif pin and re.match(r'direction\s*:\s*"?output"?\s*;', line):
             yield pin
+
+
+def _buffered(text: str) -> str | None:
+    """Return the pin that a cell of one input and one output passes on unchanged."""
+    inputs = re.findall(r'^direction\s*:\s*"?input"?\s*;', text, re.MULTILINE)
+    functions = re.findall(r'^function\s*:\s*"\(?(\w+)\)?"\s*;', text, re.MULTILINE)
+    outputs = re.findall(r'^direction\s*:\s*"?output"?\s*;', text, re.MULTILINE)
+    is_buffer = len(inputs) == len(outputs) == len(functions) == 1
+    pins = re.findall(r'^pin\s*\(\s*"?(\w+)"?\s*\)', text, re.MULTILINE)
+    return functions[0] if is_buffer and functions[0] in pins else None

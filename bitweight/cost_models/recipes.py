@@ -1,9 +1,9 @@
 """Synthesis recipes: how arithmetic is built and how gates are mapped, as named values.
 
-Every processing element is given the same list, every engine the same shorter one, and the front of
-smallest area over shortest period is kept: a baseline gets what its opponent gets. Structures
-matter only where there is an adder or a multiplier to build; mappings matter everywhere. A mapping
-is sized twice: as fast as sizing makes it, and as small. Nothing is retimed.
+Every processing element is given the same list, and every engine what proved best for its element.
+The front of smallest area over shortest period is kept, so that a baseline gets what its opponent
+gets. Structures matter only where there is an adder or a multiplier to build; mappings matter
+everywhere. A mapping is sized as fast as sizing makes it, or as small. Nothing is retimed.
 """
 
 from collections.abc import Mapping as MappingType
@@ -125,12 +125,11 @@ RECIPES = tuple(
 """Recipes that every processing element is tried with."""
 
 ENGINE_RECIPES = (
-    Recipe(structure=_BRENT_KUNG, mapping=_LEAST_AREA, sizing=SMALL),
-    Recipe(structure=_BRENT_KUNG, mapping=_SUPERGATES_8, sizing=FAST),
-    Recipe(structure=_HAN_CARLSON, mapping=_SUPPORT, sizing=FAST),
     Recipe(structure=_BRENT_KUNG, mapping=_BALANCED_TWICE, sizing=FAST),
+    Recipe(structure=_BRENT_KUNG, mapping=_SUPERGATES_8, sizing=FAST),
+    Recipe(structure=_BRENT_KUNG, mapping=_LEAST_AREA, sizing=SMALL),
 )
-"""Recipes that every engine is tried with: those at the ends of the fronts of their PEs."""
+"""Recipes of engines whose parts are not measured apart: fast, between, and small."""
 
 _BY_NAME: MappingType[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in RECIPES})
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bitweight.cost_models.cell_library import CellLibrary
+from bitweight.cost_models.fanout import limit_fanout
 from bitweight.cost_models.measurements import Block, Memory
 from bitweight.cost_models.recipes import Recipe, Structure
 
@@ -103,15 +104,18 @@ def synthesise(
     seen: set[str] = set()
     netlists = []
     for number, (structure, group) in enumerate(by_structure.items()):
-        elaborated = directory / f"s{number}.il"
+        elaborated = directory / f"s{number}.json"
         _run_yosys(_elaborate(source, structure, liberty, elaborated), elaborated)
-        text = elaborated.read_text().partition("\nmodule ")[2]
+        document = json.loads(elaborated.read_text())
+        limit_fanout(document["modules"], source.top, library)
+        text = json.dumps(document["modules"])
         if text in seen:
             continue
         seen.add(text)
+        elaborated.write_text(json.dumps(document))
         stems = {recipe: directory / f"s{number}_{place}" for place, recipe in enumerate(group)}
         commands = [line for recipe in group for line in _map(recipe, liberty, stems[recipe])]
-        _run_yosys([f"read_rtlil {elaborated}", "design -save elaborated", *commands], elaborated)
+        _run_yosys([f"read_json {elaborated}", "design -save elaborated", *commands], elaborated)
         netlists += [_netlist(recipe, stems[recipe], source.top, library) for recipe in group]
     return netlists
 
@@ -166,7 +170,9 @@ def _elaborate(
         "dfflegalize -cell $_DFF_P_ 01",
         f"dfflibmap {files}",
         "opt",
-        f"write_rtlil {out}",
+        # A second process numbers its own names from the start again.
+        "rename -enumerate",
+        f"write_json {out}",
     ]
 
 

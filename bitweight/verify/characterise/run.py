@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bitweight.cost_models.cell_library import CellLibrary, read_library
-from bitweight.cost_models.measurements import Measurements, NetlistPoint
+from bitweight.cost_models.measurements import Measurements, NetlistPoint, load
 from bitweight.cost_models.synthesis import yosys_version
 from bitweight.cost_models.technology import TECHNOLOGIES, Technology
 from bitweight.cost_models.timing import sta_version
@@ -15,7 +15,8 @@ from bitweight.verify.characterise.measure import measure
 from bitweight.verify.characterise.netlists import source
 from bitweight.verify.characterise.points import recipes_for
 
-_DONT_USE = {"sky130hd": ("sky130_fd_sc_hd__lpflow_*", "sky130_fd_sc_hd__probe*")}
+# Cells for holding, isolating and probing, which are no logic.
+_DONT_USE = ("*dly*", "*lpflow*", "*probe*")
 
 
 def technology_library(name: str, liberty: Sequence[Path]) -> CellLibrary:
@@ -29,9 +30,7 @@ def technology_library(name: str, liberty: Sequence[Path]) -> CellLibrary:
         ValueError: If these are not the files of that technology.
         OSError: If one cannot be read.
     """
-    library = read_library(
-        sorted(liberty, key=lambda path: path.name), dont_use=_DONT_USE.get(name, ())
-    )
+    library = read_library(sorted(liberty, key=lambda path: path.name), dont_use=_DONT_USE)
     if name in TECHNOLOGIES:
         _check_files(TECHNOLOGIES[name], library)
     return library
@@ -92,7 +91,8 @@ def characterise(
         verilog = source(*address)
         if _is_there(held, address, sha256(verilog.verilog.encode()).hexdigest(), targets_ns):
             continue
-        points = measure(address, verilog, library, recipes_for(address), targets_ns=targets_ns)
+        recipes = recipes_for(address, load(out).netlists)
+        points = measure(address, verilog, library, recipes, targets_ns=targets_ns)
         add_netlists(out, points, addresses)
         on_points(points)
     on_done(len(addresses), len(addresses))

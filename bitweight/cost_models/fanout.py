@@ -1,0 +1,128 @@
+"""Buffers behind registers and ports that drive many gates.
+
+ABC buffers what its gates drive, but takes its inputs, which are registers and ports, as able to
+drive anything: one register of an engine's control then drives hundreds of gates by itself, and its
+slope alone takes several clocks. So before mapping, a net with more than ``_MOST`` loads from a
+register or a port of an inner module gets a tree of the library's buffers. PEs alone have no such
+net.
+"""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bitweight.cost_models.cell_library import CellLibrary
+
+_MOST = 48
+_PER_BUFFER = 16
+# A buffer's area in units of the smallest one's: what drives _PER_BUFFER gates well.
+_DRIVE = 2.05
+
+Load = tuple[list[Any], int]
+"""A place in a cell's list of connected bits."""
+
+
+def limit_fanout(modules: Mapping[str, Any], top: str, library: CellLibrary) -> int:
+    """Add buffer trees to a netlist in yosys's JSON form, in place.
+
+    Args:
+        modules: Its ``modules``; registers are cells of the library, other logic is not yet.
+        top: The top module, whose own ports are not buffered: nothing times them.
+        library: Cells.
+
+    Returns:
+        Number of buffers added.
+    """
+    buffer = library.buffer(_DRIVE)
+    return sum(
+        _limit(module, buffer, library, is_top=name == top) for name, module in modules.items()
+    )
+
+
+def _limit(
+    module: dict[str, Any], buffer: tuple[str, str, str], library: CellLibrary, *, is_top: bool
+) -> int:
+    loads = _loads(module, library)
+    fresh = itertools.count(_next_bit(module))
+    count = 0
+    for bit in list(_sources(module, library, is_top=is_top)):
+        if len(loads[bit]) > _MOST:
+            count += _tree(module, bit, loads[bit], buffer, fresh)
+    return count
+
+
+def _tree(
+    module: dict[str, Any],
+    bit: int,
+    loads: list[Load],
+    buffer: tuple[str, str, str],
+    fresh: Iterator[int],
+) -> int:
+    """Put buffers between a bit and its loads, level by level; return how many."""
+    cell, in_pin, out_pin = buffer
+    count = 0
+    while len(loads) > _PER_BUFFER:
+        level: list[Load] = []
+        for start in range(0, len(loads), _PER_BUFFER):
+            out = next(fresh)
+            for pins, place in loads[start : start + _PER_BUFFER]:
+                pins[place] = out
+            pins_in = [bit]
+            module["cells"][f"$fanout${out}"] = {
+                "hide_name": 1,
+                "type": cell,
+                "parameters": {},
+                "attributes": {},
+                "port_directions": {in_pin: "input", out_pin: "output"},
+                "connections": {in_pin: pins_in, out_pin: [out]},
+            }
+            level.append((pins_in, 0))
+            count += 1
+        loads = level
+    return count
+
+
+def _loads(module: Mapping[str, Any], library: CellLibrary) -> dict[int, list[Load]]:
+    """Return which cell pins read each bit."""
+    found: dict[int, list[Load]] = defaultdict(list)
+    for cell in module["cells"].values():
+        facts = library.cells.get(cell["type"])
+        directions = cell.get("port_directions", {})
+        for port, pins in cell["connections"].items():
+            is_output = port in facts.outputs if facts else directions.get(port) != "input"
+            # A clock is a tree of its own, which is not part of the netlist.
+            if (
+                is_output
+                or port in {"clk", "rst"}
+                or (facts and facts.is_flip_flop and port != "D")
+            ):
+                continue
+            for place, bit in enumerate(pins):
+                if isinstance(bit, int):
+                    found[bit].append((pins, place))
+    return found
+
+
+def _sources(module: Mapping[str, Any], library: CellLibrary, *, is_top: bool) -> Iterator[int]:
+    """Yield the bits that registers and ports drive."""
+    for cell in module["cells"].values():
+        facts = library.cells.get(cell["type"])
+        if facts and facts.is_flip_flop:
+            for port in facts.outputs:
+                yield from (b for b in cell["connections"].get(port, ()) if isinstance(b, int))
+    for port in () if is_top else module["ports"].values():
+        if port["direction"] == "input":
+            yield from (bit for bit in port["bits"] if isinstance(bit, int))
+
+
+def _next_bit(module: Mapping[str, Any]) -> int:
+    used = [bit for net in module["netnames"].values() for bit in net["bits"]]
+    used += [bit for port in module["ports"].values() for bit in port["bits"]]
+    used += [
+        bit
+        for cell in module["cells"].values()
+        for pins in cell["connections"].values()
+        for bit in pins
+    ]
+    return max((bit for bit in used if isinstance(bit, int)), default=1) + 1
