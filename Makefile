@@ -7,13 +7,14 @@ JOBS ?= 2
 PYTEST := $(BIN)/pytest -n $(JOBS)
 FILES := bitweight tests
 
-.PHONY: help demo test install check lint types fast verify bench docs format clean
+.PHONY: help demo test install check lint types fast verify browser bench docs format clean
 
 help:
 	@echo 'make demo    install, then run the shipped example through a tensor engine'
 	@echo 'make test    install with the tools, then run every test'
 	@echo 'make check   lint, types and fast tests: before each commit'
 	@echo 'make verify  model against RTL: lockstep and cocotb'
+	@echo 'make browser the pages of reports, opened in Chromium'
 	@echo 'make bench   the tests that measure time; wants the machine to itself'
 	@echo 'make docs    the generated pages of docs/'
 	@echo 'make format  rewrite the files as the formatter wants them'
@@ -38,10 +39,13 @@ types: install
 	$(BIN)/basedpyright
 
 fast: install
-	$(PYTEST) -m 'not slow and not bench' --doctest-modules $(FILES)
+	$(PYTEST) -m 'not slow and not bench and not browser' --doctest-modules $(FILES)
 
 verify: install
 	$(PYTEST) -m 'not bench' tests/rtl tests/verify
+
+browser: install
+	$(PYTEST) -m browser tests/reports
 
 bench: install
 	$(BIN)/pytest -s -m bench tests

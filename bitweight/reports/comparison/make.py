@@ -1,0 +1,129 @@
+"""From names of designs to a folder with their page."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitweight.cost_models import TECHNOLOGIES
+from bitweight.cost_models.estimates import LEFT_OUT
+from bitweight.cost_models.measurements import shipped
+from bitweight.reports.comparison.operating import Run
+from bitweight.reports.comparison.page import Page, check_replaceable, files, write
+from bitweight.reports.comparison.study import Study, missing, pictures
+from bitweight.reports.sweep.layers import layer_sources
+from bitweight.reports.sweep.space import DesignAxis, TraceLayers
+from bitweight.reports.sweep.variants import Variant, variants
+from bitweight.reports.weight_formats import compare as compare_formats
+from bitweight.reports.weight_formats import shipped_weights
+from bitweight.sim import ENGINES
+from bitweight.workloads import Trace
+from bitweight.workloads.example import PACKED_EXAMPLE_LAYER
+from bitweight.workloads.packed_weights import WeightFormat
+
+OnDone = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a page is wished of.
+
+    Attributes:
+        designs: Names in the catalog; empty for all engines of integer operands.
+        formats: Weight formats of the table.
+        trace: Trace file; None for the shipped example.
+        layer: Layer of it; None for all, and for the table its first.
+        technologies: Names; empty for all.
+    """
+
+    designs: tuple[str, ...]
+    formats: tuple[WeightFormat, ...]
+    trace: Path | None
+    layer: str | None
+    technologies: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """The command that makes the page, without folders."""
+        words = ["bitweight compare", *self.designs]
+        words += ["--formats", ",".join(form.name for form in self.formats)]
+        words += [] if self.trace is None else ["--trace", self.trace.name]
+        words += [] if self.layer is None else ["--layer", self.layer]
+        words += ["--technology", ",".join(self.technologies or TECHNOLOGIES), "-o page"]
+        return " ".join(words)
+
+
+def make(
+    request: Request, out: Path, on_done: OnDone = lambda _done, _total: None
+) -> Mapping[str, int]:
+    """Write the folder and return the size of each file, by name.
+
+    Raises:
+        ValueError: If a design, a layer or a technology is unknown or has no data, or ``out`` is
+            there and is no page.
+        ImportError: If the extra ``report`` is not installed.
+        OSError: If a file cannot be read or written.
+    """
+    import jinja2  # noqa: F401, PLC0415 - refuses at once, not after the work
+    import matplotlib  # noqa: F401, PLC0415 - as above
+
+    check_replaceable(out)
+    study = _study(request)
+    page = Page(
+        title="What tensor engines cost",
+        lead=_lead(study),
+        left_out=LEFT_OUT,
+        facts=study.facts([run.design for run in study.runs], []),
+    )
+    found = files(page, pictures(study), on_done)
+    write(out, found)
+    return {name: len(data) for name, data in sorted(found.items())}
+
+
+def _study(request: Request) -> Study:
+    data = tuple(map(shipped, request.technologies or TECHNOLOGIES))
+    trace = Trace.example() if request.trace is None else Trace.load(request.trace)
+    names = () if request.layer is None else (request.layer,)
+    table_layer = request.layer or (
+        PACKED_EXAMPLE_LAYER if request.trace is None else trace.layers[0].name
+    )
+    layers = TraceLayers(path=request.trace, names=names)
+    designs = tuple(variants(DesignAxis(names=request.designs or tuple(ENGINES))))
+    ready = shipped_weights(table_layer) if request.trace is None else {}
+    return Study(
+        runs=tuple(_run(variant, layers) for variant in designs),
+        data=data,
+        formats=tuple(compare_formats(trace.layer(table_layer), request.formats, ready=ready)),
+        formats_layer=table_layer,
+        workload=_describe(trace, request),
+        command=request.command,
+    )
+
+
+def _run(variant: Variant, layers: TraceLayers) -> Run:
+    sources = list(layer_sources(layers))
+    for source in sources:
+        source.check(variant.spec, variant.weights)
+    return Run(
+        design=variant.name,
+        spec=variant.spec,
+        layers=tuple(source.run(variant.spec, variant.weights) for source in sources),
+    )
+
+
+def _describe(trace: Trace, request: Request) -> str:
+    chosen = trace.layers if request.layer is None else (trace.layer(request.layer),)
+    file = "the shipped example" if request.trace is None else request.trace.name
+    names = ", ".join(layer.name for layer in chosen)
+    model = f" of {trace.model}" if trace.model else ""
+    return (
+        f"{len(chosen)} layers{model} ({names}), {trace.phase} of {chosen[0].m} tokens, operands "
+        f"of {file}"
+    )
+
+
+def _lead(study: Study) -> tuple[str, ...]:
+    return (
+        "Area, energy and time of tensor engines on real quantised layers, from netlists of "
+        "Verilog that is checked bit for bit and clock for clock against its model.",
+        *missing(study),
+    )

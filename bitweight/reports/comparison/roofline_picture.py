@@ -1,0 +1,194 @@
+"""The roofline of designs on a language model, decode and prefill."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bitweight.cost_models import TECHNOLOGIES, Figure, Provenance
+from bitweight.cost_models.layer_time import layer_cost
+from bitweight.cost_models.model_cost import ModelRun
+from bitweight.cost_models.roofline import Roof, RooflinePoint, roof, roofline
+from bitweight.cost_models.system import System
+from bitweight.reports.comparison.area_delay import plain_ticks
+from bitweight.reports.comparison.operating import Operating
+from bitweight.reports.comparison.picture import Facts, Note, Picture
+from bitweight.reports.comparison.style import INK, MUTED, NARROW_INCHES, hue, label_ends, styled
+from bitweight.workloads.phase import Phase
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+MODEL = "smollm2-135m"
+
+COLUMNS = (
+    "technology",
+    "design",
+    "clock_mhz",
+    "phase",
+    "layer",
+    "macs_per_dram_byte",
+    "attained_gmacs_per_s",
+    "bound_gmacs_per_s",
+    "peak_gmacs_per_s",
+    "limit",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Under:
+    """A design under its roof.
+
+    Attributes:
+        technology: Name of the technology.
+        design: Name of the design.
+        clock_mhz: Clock.
+        over: The roof.
+        points: Kinds of layers by phase; empty if they cannot be known.
+        refused: Why they cannot.
+    """
+
+    technology: str
+    design: str
+    clock_mhz: float
+    over: Roof
+    points: tuple[tuple[Phase, RooflinePoint], ...]
+    refused: str = ""
+
+
+def under(which: Operating) -> Under:
+    """Return a design at a clock under its roof, on all layers of the model that hold weights."""
+    system, clock_mhz = System(), which.cost.clock_mhz
+    points: list[tuple[Phase, RooflinePoint]] = []
+    refused = ""
+    over = roof(which.spec, system.dram, clock_mhz=clock_mhz)
+    try:
+        for phase in Phase:
+            gemms = [gemm for gemm in ModelRun(model=MODEL, phase=phase).gemms if gemm.weighted]
+            layers = [
+                layer_cost(
+                    which.spec,
+                    gemm,
+                    system=system,
+                    technology=which.cost.technology,
+                    clock_mhz=clock_mhz,
+                    array_energy=_unasked,
+                )
+                for gemm in gemms
+            ]
+            points += [(phase, point) for point in roofline(over, layers)]
+    except ValueError as error:
+        points, refused = [], str(error)
+    return Under(
+        technology=which.cost.technology,
+        design=which.run.design,
+        clock_mhz=clock_mhz,
+        over=over,
+        points=tuple(points),
+        refused=refused,
+    )
+
+
+def _unasked(_spec: Any, _activity: Any) -> Figure:
+    """Return no energy: only time is shown, and a design may have no gate-level run."""
+    return Figure(parts={}, provenance=Provenance.MEASURED, source="not asked for")
+
+
+def picture(found: Sequence[Under], facts: Facts) -> Picture:
+    """Return the picture of designs under their roofs."""
+    rows = tuple(
+        (
+            one.technology,
+            one.design,
+            one.clock_mhz,
+            str(phase),
+            point.name,
+            point.macs_per_byte,
+            point.attained_gmacs,
+            point.bound_gmacs,
+            one.over.peak_gmacs,
+            str(point.limit),
+        )
+        for one in found
+        for phase, point in one.points
+    )
+    drawn = [one for one in found if one.points]
+    system = System()
+    return Picture(
+        name="roofline",
+        title="Roofline: decode and prefill of a language model",
+        reading=(
+            f"Each point is a kind of layer of {MODEL} ({_phases()}): what a design attains of the "
+            "products that a byte of DRAM feeds, at its clock of greatest throughput per area in "
+            f"{TECHNOLOGIES[found[0].technology].title}. The slope is DRAM "
+            f"({system.dram.name}, {system.dram.bandwidth_gbs:g} GB/s), the level lines are the "
+            "arrays' peaks. Digits of activations are drawn like those of the traced layers."
+        ),
+        facts=facts,
+        columns=COLUMNS,
+        rows=rows,
+        draw=(lambda width: _draw(drawn, width)) if drawn else None,
+        notes=tuple(Note(title=one.design, text=one.refused) for one in found if one.refused),
+        notes_title="Not shown",
+    )
+
+
+def _phases() -> str:
+    run = ModelRun(model=MODEL, phase=Phase.PREFILL)
+    return f"prefill of {run.tokens} tokens, decode of one"
+
+
+def _draw(found: Sequence[Under], width: float) -> "Drawing":
+    from matplotlib.figure import Figure as Drawing  # noqa: PLC0415 - an extra
+
+    right = 1.5 if width <= NARROW_INCHES else 1.75
+    height = max(3.2, 0.75 + 0.17 * len(found))
+    with styled():
+        drawing = Drawing(figsize=(width, height))
+        axes = drawing.subplots()
+        drawing.subplots_adjust(
+            left=0.62 / width, right=1 - right / width, top=1 - 0.12 / height, bottom=0.45 / height
+        )
+        _panel(axes, found)
+    return drawing
+
+
+def _panel(axes: "Axes", found: Sequence[Under]) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    x = [point.macs_per_byte for one in found for _, point in one.points]
+    low, high = min(x) / 1.6, max(x) * 1.6
+    bandwidth = found[0].over.bandwidth_gbs
+    top = max(one.over.peak_gmacs for one in found)
+    axes.plot([low, top / bandwidth], [low * bandwidth, top], color=INK, linewidth=1, zorder=2)
+    ends = []
+    for one in found:
+        colour = hue(one.design)
+        ridge, peak = one.over.ridge_macs_per_byte, one.over.peak_gmacs
+        axes.plot([max(ridge, low), high], [peak, peak], color=colour, linewidth=0.8, alpha=0.7)
+        axes.plot(
+            [point.macs_per_byte for _, point in one.points],
+            [point.attained_gmacs for _, point in one.points],
+            linestyle="",
+            marker="o",
+            markersize=4,
+            color=colour,
+            alpha=0.85,
+            zorder=3,
+        )
+        ends.append((high, peak, one.design, colour))
+    for phase in Phase:
+        middle = [p.macs_per_byte for one in found for at, p in one.points if at is phase]
+        axes.annotate(
+            str(phase),
+            xy=(sorted(middle)[len(middle) // 2], 0.02),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            fontsize=8,
+            color=MUTED,
+        )
+    axes.set_xlim(low, high)
+    axes.set_xlabel("MACs per byte of DRAM")
+    axes.set_ylabel("GMAC/s")
+    plain_ticks(axes)
+    label_ends(axes, ends)

@@ -1,0 +1,134 @@
+"""Why a ratio is below the published one, from what was measured of the two designs.
+
+Nothing here is a fixed text about a design: each sentence has a condition on the netlists and
+costs behind the ratio, and quotes what it found.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from bitweight.cost_models import TECHNOLOGIES
+from bitweight.cost_models.measurements import NetlistPoint
+from bitweight.cost_models.published import Published
+from bitweight.reports.comparison.operating import Operating
+from bitweight.reports.comparison.picture import Note
+from bitweight.reports.comparison.ratios import BEST, Pair, Ratio
+
+Parts = Callable[[Operating], Mapping[str, float]]
+
+_NOTABLE = 0.02
+_MOST_PARTS = 3
+
+
+def notes(found: Iterable[Ratio]) -> list[Note]:
+    """Return a note for each published ratio that is not reached at the best clocks."""
+    by_pair: dict[Pair, list[Ratio]] = {}
+    for ratio in found:
+        if ratio.clocks == BEST:
+            by_pair.setdefault(ratio.pair, []).append(ratio)
+    made: list[Note] = []
+    for pair, several in by_pair.items():
+        if pair.area is not None:
+            goal = pair.area.value
+            short = [ratio for ratio in several if ratio.area < goal]
+            made += [_area_note(pair, pair.area, short, len(several))] if short else []
+        if pair.energy is not None:
+            goal = pair.energy.value
+            known = [ratio for ratio in several if ratio.energy is not None]
+            short = [ratio for ratio in known if (ratio.energy or 0) < goal]
+            made += [_energy_note(pair, pair.energy, short, len(known))] if short else []
+    return [*made, _SCOPE] if made else []
+
+
+_SCOPE = Note(
+    title="What is compared",
+    text=(
+        "Published ratios are of other libraries, synthesised by commercial tools that retime and "
+        "size across blocks. Ours are of whole engines as a user instantiates them, with feeding, "
+        "control and drain, as cells after an open synthesis without retiming and without wires; "
+        "the parts that both designs share dilute what the processing elements gain. Each MAC "
+        "baseline is the smaller of multiplier-then-adder and fused MAC at every clock."
+    ),
+)
+
+
+def _area_note(pair: Pair, goal: Published, short: Sequence[Ratio], of: int) -> Note:
+    sentences = [
+        f"{_title(ratio)}: {ratio.area:.2f} = clock {ratio.clock:.2f} x work per clock "
+        f"{ratio.work:.2f} / area {ratio.size:.2f}{_added(ratio, _parts_um2)}; the clock is "
+        f"limited from {_limit(ratio)}."
+        for ratio in short
+    ]
+    return Note(
+        title=_heading(pair, "throughput per area", goal, len(short), of),
+        text=" ".join([*sentences, *_baseline(short)]),
+    )
+
+
+def _energy_note(pair: Pair, goal: Published, short: Sequence[Ratio], of: int) -> Note:
+    sentences = [
+        f"{_title(ratio)}: {ratio.energy:.2f}{_added(ratio, _parts_pj)}{_registers(ratio)}."
+        for ratio in short
+    ]
+    return Note(
+        title=_heading(pair, "MACs per energy", goal, len(short), of), text=" ".join(sentences)
+    )
+
+
+def _heading(pair: Pair, what: str, goal: Published, short: int, of: int) -> str:
+    return (
+        f"{pair.optimised} over {pair.baseline}, {what}: {goal.value:g} published ("
+        f"{goal.technology}, {goal.source}), not reached in {short} of {of}"
+    )
+
+
+def _title(ratio: Ratio) -> str:
+    return TECHNOLOGIES[ratio.data.technology].title
+
+
+def _parts_um2(which: Operating) -> dict[str, float]:
+    memories = {f"memory {name}": v for name, v in which.cost.memory_um2.parts.items()}
+    return {**which.cost.area_um2.parts, **memories}
+
+
+def _parts_pj(which: Operating) -> dict[str, float]:
+    assert which.cost.energy_pj is not None, "activity was given"
+    return {name: v / which.run.macs for name, v in which.cost.energy_pj.parts.items()}
+
+
+def _added(ratio: Ratio, parts: Parts) -> str:
+    """Say which components add most over the baseline, in shares of its total."""
+    one, other = parts(ratio.optimised), parts(ratio.baseline)
+    total = sum(other.values())
+    growth = Counter({name: one.get(name, 0.0) - other.get(name, 0.0) for name in {**other, **one}})
+    notable = [
+        f"{name} {change / total:+.0%}"
+        for name, change in growth.most_common(_MOST_PARTS)
+        if change / total > _NOTABLE
+    ]
+    return f" ({', '.join(notable)} of the baseline's)" if notable else ""
+
+
+def _limit(ratio: Ratio) -> str:
+    point = ratio.netlist(ratio.optimised)
+    return f"{point.path_from} to {point.path_to}"
+
+
+def _registers(ratio: Ratio) -> str:
+    one, other = (_flip_flops(ratio.netlist(which)) for which in (ratio.optimised, ratio.baseline))
+    if one <= other * (1 + _NOTABLE):
+        return ""
+    return f"; it clocks {one} flip-flops where the baseline clocks {other}"
+
+
+def _flip_flops(point: NetlistPoint) -> int:
+    return sum(block.instances * block.flip_flops for block in point.blocks)
+
+
+def _baseline(short: Sequence[Ratio]) -> list[str]:
+    """Say which netlist won for the baseline."""
+    won = dict.fromkeys(
+        " ".join([*point.settings, point.recipe])
+        for point in (ratio.netlist(ratio.baseline) for ratio in short)
+    )
+    return [f"The baseline's netlist there is {' or '.join(won)}."]
