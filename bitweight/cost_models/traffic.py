@@ -193,6 +193,14 @@ def _cut_to(spec: DesignSpec, gemm: Gemm, system: System, outputs: int) -> Traff
         ports["a"] = replace(ports["a"], fetches=1.0, buffered_bytes=once, dram_bytes=once)
     else:
         ports["a"] = replace(ports["a"], fetches=ports["a"].dram_bytes / once)
+    # Once over all runs: shares of a byte would add up to whole ones.
+    fetches = sum(
+        size * count * moved[1].fetches
+        for (size, count), (moved, _) in zip(runs, parts, strict=True)
+    )
+    fetches /= gemm.n
+    stored = round(_stored_bytes(spec, gemm) * fetches)
+    ports["b"] = replace(ports["b"], fetches=fetches, dram_bytes=stored)
     return Traffic(ports=tuple(ports.values()), runs=runs)
 
 
