@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bitweight.cost_models.coefficient import coefficients
 from bitweight.cost_models.system import DRAMS, Buffer, System
 from bitweight.cost_models.traffic import gemm_lengths, traffic, weight_format
 from bitweight.sim import DESIGNS, beats, design
@@ -183,6 +184,10 @@ def test_dram_interfaces_are_records_with_units_and_sources() -> None:
             assert record.unit == unit
             assert record.value > 0
             assert record.source
+    for record in coefficients().values():
+        assert record.unit
+        assert record.source
+        assert record.value > 0
     # 32 bits of DDR3 take 640 pJ (Horowitz).
     assert 4 * DRAMS["ddr3"].energy_pj_per_byte == 640
     assert DRAMS["lpddr4"].time_us(25_600) == pytest.approx(1)
