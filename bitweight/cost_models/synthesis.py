@@ -170,8 +170,8 @@ def _elaborate(
         "dfflegalize -cell $_DFF_P_ 01",
         f"dfflibmap {files}",
         "opt",
-        # A second process numbers its own names from the start again.
-        "rename -enumerate",
+        # The process that maps numbers its own names from the start again.
+        "rename -enumerate -pattern _e%_",
         f"write_json {out}",
     ]
 

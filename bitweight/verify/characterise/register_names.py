@@ -40,7 +40,7 @@ def _signal(module: Mapping[str, Any], cell: str, library: CellLibrary) -> str:
         names = [
             (re.sub(r"\$\d+", "", name), net["bits"])
             for name, net in module["netnames"].items()
-            if bit in net["bits"] and not re.fullmatch(r"_\d+_", name)
+            if bit in net["bits"] and not re.fullmatch(r"_e?\d+_", name)
         ]
         if names:
             name, bits_there = min(names, key=lambda one: (len(one[0]), one[0]))
