@@ -19,6 +19,7 @@ clock power of flip-flops 2.15 times too high.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +103,7 @@ class FlopEvents:
     mixes: Mixes
 
 
+@cache
 def gate_events(cell: Cell) -> GateEvents:
     """Return the tables of a combinational cell."""
     count = 1 << _checked(cell)
@@ -119,6 +121,7 @@ def gate_events(cell: Cell) -> GateEvents:
     )
 
 
+@cache
 def flop_events(cell: Cell) -> FlopEvents:
     """Return the tables of a flip-flop."""
     flop = cell.flip_flop

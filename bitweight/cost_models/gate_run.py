@@ -100,6 +100,10 @@ class Circuit:
         self._machine = Machine(ordered, clocked, memories, tables.mixes(energies))
         value = np.zeros(self.netlist.nets, np.uint8)
         value[1] = 1
+        for group in flops:
+            shown = int(flop_events(group.cell).outputs[0])
+            for place in range(len(group.cell.outputs)):
+                value[group.outputs[:, place]] = shown >> place & 1
         self._state = State(
             value=value,
             gate_state=np.full(len(self._machine.gates.kind), -1, np.int32),
@@ -322,16 +326,16 @@ def _flops(
 
 
 def _kinds(groups: Sequence[CellGroup]) -> NDArray[np.int32]:
-    return np.repeat(
-        np.arange(len(groups), dtype=np.int32), [len(group.modules) for group in groups]
-    )
+    counts = np.array([len(group.modules) for group in groups], np.int64)
+    return np.repeat(np.arange(len(groups), dtype=np.int32), counts)
 
 
 def _rows(
     groups: Sequence[Nets], order: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Return rows of several arrays in an order: where each begins, and all of them flat."""
-    lengths = np.repeat([nets.shape[1] for nets in groups], [len(nets) for nets in groups])
+    widths = np.array([nets.shape[1] for nets in groups], np.int64)
+    lengths = np.repeat(widths, np.array([len(nets) for nets in groups], np.int64))
     flat = _joined([nets.reshape(-1) for nets in groups], np.int32)
     begins = np.cumsum([0, *lengths])[:-1]
     starts = np.cumsum([0, *lengths[order]]).astype(np.int64)

@@ -175,9 +175,10 @@ class Library:
 def _cut(text: str) -> tuple[str, list[tuple[str, str]]]:
     """Return a library's text before its first cell, and name and text of each cell."""
     starts = list(_CELL.finditer(text))
-    ends = [*(match.start() for match in starts[1:]), text.rindex("}") if starts else 0]
-    head = text[: starts[0].start()] if starts else ""
-    return head, [
+    if not starts:
+        return "", []
+    ends = [*(match.start() for match in starts[1:]), text.rindex("}")]
+    return text[: starts[0].start()], [
         (match[1], text[match.start() : end]) for match, end in zip(starts, ends, strict=True)
     ]
 

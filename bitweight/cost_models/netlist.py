@@ -297,7 +297,8 @@ def levels(groups: Sequence[CellGroup], nets: int) -> tuple[NDArray[np.int64], .
     Raises:
         ValueError: If cells make a loop.
     """
-    starts = np.cumsum([0, *np.repeat([g.inputs.shape[1] for g in groups], _sizes(groups))])
+    widths = np.array([group.inputs.shape[1] for group in groups], np.int64)
+    starts = np.cumsum([0, *np.repeat(widths, np.array(_sizes(groups), np.int64))])
     inputs = _concatenated([group.inputs.reshape(-1) for group in groups])
     drivers = np.full(nets, -1, np.int64)
     first = 0

@@ -252,7 +252,7 @@ def _(spec: DealtPeSpec, a: Ints, b: Ints) -> PeStream:
     for number in range(len(a)):
         element, place = np.nonzero(digits[number])
         busy += len(element)
-        lines = -(-len(element) // spec.lanes)
+        lines = max(1, -(-len(element) // spec.lanes))
         table = np.zeros((3, lines * spec.lanes), np.int64)
         table[0, : len(element)] = b[number, element]
         table[1, : len(element)] = shifts[number, element, place]
