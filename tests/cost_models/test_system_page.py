@@ -3,10 +3,15 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bitweight.cost_models.layer_counts import layer_counts
 from bitweight.cost_models.memory import Ports, macros, memory_access_pj, memory_area_um2
 from bitweight.cost_models.system import DRAMS, System
+from bitweight.sim import design, simulate
+from bitweight.workloads import Trace
+from bitweight.workloads.gemm import Gemm
 
 PAGE = (Path(__file__).parents[2] / "docs" / "system_costs.md").read_text()
 
@@ -48,6 +53,18 @@ def test_macros_are_as_many_as_the_page_says() -> None:
 def test_drams_are_those_of_the_page() -> None:
     rows = {name: [float(bandwidth), float(energy)] for name, bandwidth, energy, _ in _rows("name")}
     assert rows == {name: [dram.bandwidth_gbs, dram.energy.value] for name, dram in DRAMS.items()}
+
+
+def test_drawn_activations_are_as_near_to_real_ones_as_the_page_says() -> None:
+    spec = design("column/shared_encoder")
+    differences = []
+    for layer in Trace.example().integer_layers:
+        real = simulate(spec, layer.x, np.zeros((layer.k, layer.n), np.int8)).cycles
+        kind = layer.name.split(".")[2]
+        drawn = layer_counts(spec, Gemm(name=kind, m=layer.m, n=layer.n, k=layer.k)).cycles
+        differences.append(drawn / real - 1)
+    assert [round(min(differences), 2), round(max(differences), 2)] == [-0.15, 0.03]
+    assert "15 % fewer to 3 % more" in " ".join(PAGE.split())
 
 
 def test_default_buffers_are_those_of_the_page() -> None:
