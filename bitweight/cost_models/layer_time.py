@@ -141,9 +141,9 @@ def layer_cost(
     moved = traffic(spec, gemm, system)
     counts = layer_counts(spec, gemm, runs=moved.runs, seed=seed)
     array_us = counts.cycles / clock_mhz
-    buffers_us = _buffers_us(moved, system, clock_mhz)
+    slowest_us = buffers_us(moved, system, clock_mhz)
     dram_us = system.dram.time_us(moved.dram_bytes)
-    time_us = max(array_us, buffers_us, dram_us)
+    time_us = max(array_us, slowest_us, dram_us)
     # Part of a clock is a clock.
     waiting = -int(-(time_us - array_us) * clock_mhz // 1)
     figures = (
@@ -164,7 +164,7 @@ def layer_cost(
         counts=counts,
         traffic=moved,
         array_us=array_us,
-        buffers_us=buffers_us,
+        buffers_us=slowest_us,
         dram_us=dram_us,
         energy_pj=joined(figures, also=counts.provenance),
     )
@@ -203,7 +203,7 @@ def _array_pj(spec: DesignSpec, counts: LayerCounts, waiting: int, energy: Array
     return replace(with_waits, parts=parts)
 
 
-def _buffers_us(moved: Traffic, system: System, clock_mhz: float) -> float:
+def buffers_us(moved: Traffic, system: System, clock_mhz: float) -> float:
     """Return how long the slowest port is served."""
     return max(
         port.beats * buffer_of(system, port.port).accesses(port.beat_bits) / clock_mhz

@@ -74,7 +74,7 @@ def _unfit(variant: Variant, source: LayerSource) -> str:
     assert variant.spec is not None, "else it was refused"
     try:
         source.check(variant.spec, variant.weights)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         return one_line(error)
     return ""
 
@@ -119,7 +119,7 @@ def _uncosted(spec: Any, technology: str, clock_mhz: float) -> str:
     """Return why a design has no cost there, or nothing."""
     try:
         estimate(spec, technology, clock_mhz=clock_mhz)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         return one_line(error)
     return ""
 

@@ -29,9 +29,14 @@ class Row:
         delay_ns: Shortest clock period of the netlist chosen.
         area_um2: Cells of the logic.
         memory_um2: Memories deeper than 16 words.
-        energy_pj: Energy of the engine.
+        energy_pj: Energy of the engine, without buffers and DRAM.
         energy_pj_per_mac: The same per multiply-accumulate.
-        time_us: Cycles at the clock; memory traffic is apart (``limiting``).
+        array_us: Cycles at the clock.
+        buffers_us: Time of the slowest port of the default buffers around the engine.
+        dram_bytes: Bytes between these and DRAM.
+        dram_us: Time that these take.
+        time_us: The longest of the three: they overlap.
+        limiting: Which one that is: ``array``, ``buffers`` or ``dram``.
         provenance: How area and energy are known: the worse of the two.
         refused: Why the point cannot be; then the figures are absent.
     """
@@ -55,7 +60,12 @@ class Row:
     memory_um2: float | None = None
     energy_pj: float | None = None
     energy_pj_per_mac: float | None = None
+    array_us: float | None = None
+    buffers_us: float | None = None
+    dram_bytes: int | None = None
+    dram_us: float | None = None
     time_us: float | None = None
+    limiting: str = ""
     provenance: str = ""
     refused: str = ""
 

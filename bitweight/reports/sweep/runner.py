@@ -13,8 +13,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 from bitweight.cost_models import Cost, Provenance, estimate
+from bitweight.cost_models.layer_time import Limit, buffers_us
+from bitweight.cost_models.system import System
+from bitweight.cost_models.traffic import traffic
 from bitweight.reports.sweep.journal import appending, finish, recover
 from bitweight.reports.sweep.points import Job, expand
 from bitweight.reports.sweep.row import Row
@@ -126,12 +130,21 @@ def run_job(job: Job) -> list[Row]:
             clock_mhz=point.clock_mhz,
             activity=result.activity,
         )
-        rows.append(_row(point, result, cost))
+        rows.append(_row(point, job, result, cost))
     return rows
 
 
-def _row(point: Row, result: LayerResult, cost: Cost) -> Row:
+def _row(point: Row, job: Job, result: LayerResult, cost: Cost) -> Row:
+    spec: Any = job.variant.spec
     assert cost.energy_pj is not None, "activity was given"
+    system = System()
+    moved = traffic(spec, job.layer.gemm, system)
+    times_us = {
+        Limit.ARRAY: result.cycles / point.clock_mhz,
+        Limit.BUFFERS: buffers_us(moved, system, point.clock_mhz),
+        Limit.DRAM: system.dram.time_us(moved.dram_bytes),
+    }
+    limiting = max(times_us, key=lambda limit: times_us[limit])
     known = (cost.area_um2.provenance, cost.memory_um2.provenance, cost.energy_pj.provenance)
     return replace(
         point,
@@ -142,6 +155,11 @@ def _row(point: Row, result: LayerResult, cost: Cost) -> Row:
         memory_um2=cost.memory_um2.total,
         energy_pj=cost.energy_pj.total,
         energy_pj_per_mac=cost.energy_pj_per_mac,
-        time_us=result.cycles / point.clock_mhz,
+        array_us=times_us[Limit.ARRAY],
+        buffers_us=times_us[Limit.BUFFERS],
+        dram_bytes=moved.dram_bytes,
+        dram_us=times_us[Limit.DRAM],
+        time_us=times_us[limiting],
+        limiting=str(limiting),
         provenance=max(known, key=_WORST_LAST.index),
     )

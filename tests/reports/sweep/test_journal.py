@@ -34,7 +34,12 @@ COSTED = replace(
     memory_um2=0.0,
     energy_pj=2 / 3,
     energy_pj_per_mac=0.1,
+    array_us=7.0,
+    buffers_us=0.5,
+    dram_bytes=8,
+    dram_us=6.0,
     time_us=7.0,
+    limiting="array",
     provenance="measured",
 )
 

@@ -46,6 +46,7 @@ def cost(
         area_um2=figure(spec.peak_macs),
         memory_um2=figure(7),
         delay_ns=5,
+        path="",
         leakage_mw=1,
         energy_pj=None if activity is None else figure(activity.macs / 4, Provenance.COMPOSED),
         clocks=1,
@@ -92,7 +93,9 @@ def test_a_point_has_a_row_with_its_figures(tmp_path: Path, space: Callable[[str
     assert (row.m, row.n, row.k, row.cycles) == (27, 192, 576, 14534)  # as the README prints
     assert (row.area_um2, row.memory_um2, row.energy_pj) == (256, 7, 27 * 192 * 576 / 4)
     assert row.energy_pj_per_mac == 0.25
-    assert row.time_us == 145.34
+    # 27 x 576 activations, 576 x 192 weights with 192 scales of two bytes, 27 x 192 results.
+    assert row.dram_bytes == 15552 + 110592 + 384 + 5184
+    assert (row.array_us, row.time_us, row.limiting) == (145.34, 145.34, "array")
     assert row.provenance == "composed"
 
 

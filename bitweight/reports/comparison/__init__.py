@@ -1,0 +1,1 @@
+"""Designs side by side: one page of pictures, and the data behind each."""
