@@ -1,4 +1,4 @@
-"""Netlists of a few cells of ``data/tiny.lib``, in the form that yosys writes."""
+"""Netlists of a few cells of ``data/hand.lib``, in the form that yosys writes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from bitweight.cost_models.gate_run import Circuit
 from bitweight.cost_models.liberty import Library
 from bitweight.cost_models.netlist import flatten
 
-TINY = Path(__file__).parent / "data" / "tiny.lib"
+TINY = Path(__file__).parent / "data" / "hand.lib"
 
 
 def tiny_library() -> Library:

@@ -129,7 +129,7 @@ def _put_slews(
     for place, pin in enumerate(group.cell.outputs):
         nets = group.outputs[rows, place]
         found = [
-            table.at(_slews_at(group, arc.related, rows, slews), loads[nets])
+            table.at(slews_at(group, arc.related, rows, slews), loads[nets])
             for arc in group.cell.arcs
             if arc.pin == pin
             for table in arc.transitions
@@ -138,7 +138,7 @@ def _put_slews(
             slews[nets] = np.mean(found, axis=0)
 
 
-def _slews_at(
+def slews_at(
     group: CellGroup, pin: str, rows: NDArray[np.int64], slews: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the slews at an input; a clock's is that of an ideal one."""
@@ -158,11 +158,11 @@ def _group_energies(group: CellGroup, seen: Conditions) -> NDArray[np.float64]:
     for number, power in enumerate(group.cell.powers):
         if power.pin in outputs:
             loads = seen.loads_ff[group.outputs[rows, outputs.index(power.pin)]]
-            causes = [_slews_at(group, pin, rows, seen.slews_ns) for pin in power.related]
+            causes = [slews_at(group, pin, rows, seen.slews_ns) for pin in power.related]
             slews = np.mean(causes, axis=0)
         else:
             loads = np.zeros(len(rows))
-            slews = _slews_at(group, power.pin, rows, seen.slews_ns)
+            slews = slews_at(group, power.pin, rows, seen.slews_ns)
         for edge, tables in enumerate((power.rise, power.fall)):
             energies[:, 2 * number + edge] = sum(table.at(slews, loads) for table in tables)
     return energies

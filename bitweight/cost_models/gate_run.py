@@ -76,14 +76,16 @@ class Circuit:
         netlist: What it is made of.
         clock: Input that all flip-flops and memories are clocked by.
         energies_pj: By cell group, energy of each cell's groups, shape (cells, 2 x groups).
+        machine: The arrays of the compiled simulator.
+        order: Gates in its order of evaluation, counted through the cell groups.
     """
 
     netlist: Netlist
     clock: str
     energies_pj: Sequence[NDArray[np.float64]]
-    _machine: Machine = field(init=False)
+    machine: Machine = field(init=False)
     _state: State = field(init=False)
-    _order: NDArray[np.int64] = field(init=False)
+    order: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
         """Refuse a second clock, and put gates in order."""
@@ -92,12 +94,12 @@ class Circuit:
         flops = [group for group in self.netlist.groups if group.cell.flip_flop is not None]
         begins, energies = _energy_rows(self.netlist.groups, self.energies_pj)
         tables = _Tables()
-        ordered, self._order = _gates(
+        ordered, self.order = _gates(
             gates, self.netlist.nets, tables, [begins[group] for group in gates]
         )
         clocked = _flops(flops, tables, [begins[group] for group in flops])
         memories, words, reads = _memories(self.netlist.memories)
-        self._machine = Machine(ordered, clocked, memories, tables.mixes(energies))
+        self.machine = Machine(ordered, clocked, memories, tables.mixes(energies))
         value = np.zeros(self.netlist.nets, np.uint8)
         value[1] = 1
         for group in flops:
@@ -106,9 +108,9 @@ class Circuit:
                 value[group.outputs[:, place]] = shown >> place & 1
         self._state = State(
             value=value,
-            gate_state=np.full(len(self._machine.gates.kind), -1, np.int32),
-            flop_state=np.zeros(len(self._machine.flops.kind), np.int32),
-            flop_next=np.zeros(len(self._machine.flops.kind), np.uint8),
+            gate_state=np.full(len(self.machine.gates.kind), -1, np.int32),
+            flop_state=np.zeros(len(self.machine.flops.kind), np.int32),
+            flop_next=np.zeros(len(self.machine.flops.kind), np.uint8),
             word=words,
             read=np.zeros(reads, np.uint8),
             sent=np.zeros(0, np.int64),
@@ -138,10 +140,8 @@ class Circuit:
         streams = self._streams(sources, sink, waves or {}, probe)
         state = self._state._replace(sent=np.zeros(len(sources), np.int64))
         counts = self._counts(streams, clocks, 0 if sink is None else sink[1])
-        ran = simulate(self._machine, streams, state, counts)
-        if ran < 0:
-            raise ValueError(f"Clear or preset of flip-flop {-1 - ran} must never be active")
-        return self._result(ran, state, counts)
+        ran = simulate(self.machine, streams, state, counts)
+        return self.result(ran, state, counts)
 
     def _streams(
         self,
@@ -174,18 +174,32 @@ class Circuit:
     def _counts(self, streams: Streams, clocks: int, due: int) -> Counts:
         return Counts(
             toggles=np.zeros(self.netlist.nets, np.int64),
-            gate_pj=np.zeros(len(self._machine.gates.kind)),
-            flop_pj=np.zeros(len(self._machine.flops.kind)),
-            clock_pj=np.zeros(len(self._machine.flops.kind)),
+            gate_pj=np.zeros(len(self.machine.gates.kind)),
+            flop_pj=np.zeros(len(self.machine.flops.kind)),
+            clock_pj=np.zeros(len(self.machine.flops.kind)),
             taken=np.zeros((due, len(streams.sink_net)), np.uint8),
             probed=np.zeros((clocks, len(streams.probe)), np.uint8),
             edges=np.zeros(2, np.int64),
             uses=np.zeros((len(self.netlist.memories), 2), np.int64),
         )
 
-    def _result(self, ran: int, state: State, counts: Counts) -> Run:
+    def prepare(
+        self, clocks: int, waves: Mapping[str, Bits], probe: Sequence[str]
+    ) -> tuple[Streams, State, Counts]:
+        """Return what a run without streams begins with."""
+        streams = self._streams((), None, waves, probe)
+        return streams, self._state, self._counts(streams, clocks, 0)
+
+    def result(self, ran: int, state: State, counts: Counts) -> Run:
+        """Return what a run gave.
+
+        Raises:
+            ValueError: If it ended because a clear or preset was active.
+        """
+        if ran < 0:
+            raise ValueError(f"Clear or preset of flip-flop {-1 - ran} must never be active")
         by_gate = np.zeros(len(counts.gate_pj))
-        by_gate[self._order] = counts.gate_pj
+        by_gate[self.order] = counts.gate_pj
         gates, flops = (
             iter(_split(by_gate, self.netlist, False)),
             iter(_split(counts.flop_pj, self.netlist, True)),

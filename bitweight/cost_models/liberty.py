@@ -72,11 +72,21 @@ class PowerGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Arc:
-    """Transition times of an output, caused by one input, in ns."""
+    """Times of an output that one input moves, in ns.
+
+    Attributes:
+        pin: The output.
+        related: The input, or the clock.
+        transitions: Transition times, of both edges.
+        rise_delays: From the input to the output's rise.
+        fall_delays: Likewise to its fall.
+    """
 
     pin: str
     related: str
     transitions: tuple[Table, ...]
+    rise_delays: tuple[Table, ...]
+    fall_delays: tuple[Table, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,17 +272,22 @@ class _Reader:
         )
 
     def arcs(self, pin: str, group: Any) -> list[Arc]:
-        """Return the transition times of an output."""
+        """Return the times of an output."""
         found = []
         for timing in group.get_groups("timing"):
-            tables = [
-                self.table(table, self.ns)
-                for kind in ("rise_transition", "fall_transition")
-                for table in timing.get_groups(kind)
-            ]
-            if tables:
+            rise, fall, *transitions = (
+                tuple(self.table(table, self.ns) for table in timing.get_groups(kind))
+                for kind in ("cell_rise", "cell_fall", "rise_transition", "fall_transition")
+            )
+            if any(transitions):
                 found += [
-                    Arc(pin=pin, related=related, transitions=tuple(tables))
+                    Arc(
+                        pin=pin,
+                        related=related,
+                        transitions=transitions[0] + transitions[1],
+                        rise_delays=rise,
+                        fall_delays=fall,
+                    )
                     for related in _text(timing["related_pin"]).split()
                 ]
         return found

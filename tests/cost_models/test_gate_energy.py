@@ -1,4 +1,4 @@
-"""The energy calculator by hand, state by state, on circuits of a few cells of ``data/tiny.lib``.
+"""The energy calculator by hand, state by state, on circuits of a few cells of ``data/hand.lib``.
 
 All energies there are in fJ: 1 fF x 1 V^2. The supply is 2 V, so a move of a net takes 2 fJ per fF.
 """
@@ -8,6 +8,8 @@ import pytest
 from tiny_gates import module, tiny_circuit, tiny_library, wave
 
 from bitweight.cost_models.gate_energy import block_energies
+from bitweight.cost_models.gate_run import Circuit
+from bitweight.cost_models.glitch_run import with_delays
 
 NAND = module(
     {"a": ("input", [2]), "b": ("input", [3]), "clk": ("input", [5]), "y": ("output", [4])},
@@ -143,3 +145,68 @@ def test_nothing_moves_and_nothing_is_spent_but_by_clocks() -> None:
     assert (block.switching_pj, block.internal_pj) == (0, 0)
     assert block.clock_pj == pytest.approx(5 * (12 + 9 + 5) * 1e-3)
     assert np.array_equal(run.toggles, np.zeros_like(run.toggles))
+
+
+# g sees Q, and Q inverted a little later: as Q rises both of its inputs are 1 for a while.
+HAZARD = module(
+    {"a": ("input", [2]), "clk": ("input", [6]), "y": ("output", [5])},
+    {
+        "f": ("DFF", {"CK": [6], "D": [2], "Q": [3]}),
+        "h": ("INV", {"A": [3], "Y": [4]}),
+        "g": ("NAND2", {"A": [3], "B": [4], "Y": [5]}),
+    },
+)
+
+
+def _hazard() -> Circuit:
+    """Return the circuit once it has settled."""
+    circuit = tiny_circuit(HAZARD)
+    circuit.run(clocks=1)
+    return circuit
+
+
+def test_delays_show_the_glitch_that_settled_values_do_not() -> None:
+    circuit = _hazard()
+    y = circuit.netlist.outputs["y"][0]
+    assert circuit.run(clocks=3, waves={"a": wave(1, 0, 0, 0)}).toggles[y] == 0
+    circuit = _hazard()
+    delayed = with_delays(circuit, tiny_library())
+    delayed.delays.gate[_inverter(circuit)] = 0.5
+    run = delayed.run(clocks=3, waves={"a": wave(1, 0, 0, 0)}, probe=["y"])
+    assert run.toggles[y] == 2
+    assert run.probed[:, 0].tolist() == [1, 1, 1]
+    # What settled values take, and on top: NAND from 01 to 11 and 11 to 10 in place of 01 to 10.
+    settled = _hazard().run(clocks=3, waves={"a": wave(1, 0, 0, 0)})
+    extra = sum(map(np.sum, run.internal_pj)) - sum(map(np.sum, settled.internal_pj))
+    assert extra == pytest.approx((4 + 7 - 0.75) * 1e-3)
+
+
+def _inverter(circuit: Circuit) -> int:
+    return int(np.flatnonzero(np.diff(circuit.machine.gates.in_start) == 1)[0])
+
+
+def test_a_pulse_shorter_than_a_delay_does_not_show() -> None:
+    circuit = _hazard()
+    delayed = with_delays(circuit, tiny_library())
+    delayed.delays.gate[:] = 0.3
+    delayed.delays.gate[_inverter(circuit)] = 0.1
+    run = delayed.run(clocks=3, waves={"a": wave(1, 0, 0, 0)})
+    assert run.toggles[circuit.netlist.outputs["y"][0]] == 0
+
+
+def test_delays_are_read_at_load_and_slew() -> None:
+    circuit = _hazard()
+    delays = with_delays(circuit, tiny_library()).delays
+    assert delays.gate[delays.gate > 0].tolist() == pytest.approx([0.1] * 6)
+    assert delays.flop.tolist() == [pytest.approx([0.2, 0.2])]
+
+
+def test_runs_with_delays_refuse_memories() -> None:
+    pins = {"RD_CLK": [2], "RD_EN": ["1"], "RD_ADDR": [3], "RD_DATA": [4], "WR_CLK": [2]}
+    pins |= {"WR_EN": [6], "WR_ADDR": [3], "WR_DATA": [7]}
+    top = module(
+        {"clk": ("input", [2]), "i": ("input", [3, 6, 7]), "o": ("output", [4])},
+        {"m": ("memory_2x1", pins)},
+    )
+    with pytest.raises(ValueError, match="must be of a netlist without memories"):
+        with_delays(tiny_circuit(top), tiny_library())

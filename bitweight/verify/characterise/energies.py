@@ -3,6 +3,9 @@
 A PE plays a few outputs of every layer of the shipped trace, drawn operands, and zeros; an engine
 a tile of a real layer at full occupancy, and nothing at all. What a run computes is held against
 the model, or the run is refused.
+
+MACs and carry-save PEs run their streams a second time with the cells' delays: that is what
+glitches add.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +18,12 @@ from numpy.typing import NDArray
 from bitweight.cost_models.cell_library import CellLibrary
 from bitweight.cost_models.gate_energy import block_energies, memory_uses
 from bitweight.cost_models.gate_run import Circuit, Run
+from bitweight.cost_models.glitch_run import GlitchCircuit, with_delays
 from bitweight.cost_models.liberty import Library
 from bitweight.cost_models.measurements import EnergyPoint, NetlistPoint, load
 from bitweight.sim.catalog import design
+from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
+from bitweight.sim.pe.mac import MacSpec
 from bitweight.sim.spec import PeSpec
 from bitweight.verify.characterise.data_file import Address, write_points
 from bitweight.verify.characterise.gates import OPERAND_REGISTERS, circuits
@@ -50,7 +56,9 @@ class _Meter(NamedTuple):
     circuit: Circuit
     power: Library
 
-    def energy(self, stream: str, run: Run, slots: tuple[int, int]) -> EnergyPoint:
+    def energy(
+        self, stream: str, run: Run, slots: tuple[int, int], *, glitches: bool = False
+    ) -> EnergyPoint:
         """Return the record of a run with so many busy and idle slots."""
         point, netlist = self.point, self.circuit.netlist
         return EnergyPoint(
@@ -64,6 +72,7 @@ class _Meter(NamedTuple):
             idle_slots=slots[1],
             blocks=block_energies(netlist, run, self.power),
             memories=memory_uses(netlist, run),
+            glitches=glitches,
         )
 
     def idle(self, slots_a_clock: float) -> EnergyPoint:
@@ -170,17 +179,35 @@ def _pe_energies(meter: _Meter, spec: PeSpec) -> Iterator[EnergyPoint]:
         slots = (stream.busy_slots, stream.idle_slots)
         slots_a_clock = round(sum(slots) / stream.clocks)
         yield meter.energy(name, play_stream(meter.circuit, spec, name, stream), slots)
+        if isinstance(spec, MacSpec | CarrySaveMacSpec):
+            delayed = with_delays(meter.circuit, meter.power)
+            run = play_stream(meter.circuit, spec, name, stream, delayed)
+            yield meter.energy(name, run, slots, glitches=True)
     yield meter.idle(slots_a_clock)
 
 
-def play_stream(circuit: Circuit, spec: PeSpec, name: str, stream: PeStream) -> Run:
+def play_stream(
+    circuit: Circuit,
+    spec: PeSpec,
+    name: str,
+    stream: PeStream,
+    delayed: GlitchCircuit | None = None,
+) -> Run:
     """Run a PE's netlist on a stream, out of reset.
+
+    Args:
+        circuit: The netlist.
+        spec: The PE.
+        name: Name of the stream.
+        stream: What to play.
+        delayed: The same circuit with its cells' delays, to run with them.
 
     Raises:
         NetlistError: If its words do not add up to the stream's sums.
     """
     reset(circuit)
-    run = circuit.run(clocks=stream.clocks, waves=stream.waves, probe=spec.words)
+    runner = circuit if delayed is None else delayed
+    run = runner.run(clocks=stream.clocks, waves=stream.waves, probe=spec.words)
     widths = [len(circuit.netlist.outputs[word]) for word in spec.words]
     words = np.split(run.probed, np.cumsum(widths)[:-1], axis=1)
     for time, wanted in zip(stream.times, stream.sums, strict=True):
