@@ -23,6 +23,7 @@ from bitweight.cost_models.cell_library import CellLibrary
 from bitweight.cost_models.fanout import limit_fanout
 from bitweight.cost_models.measurements import Block, Memory
 from bitweight.cost_models.recipes import Recipe, Structure
+from bitweight.workloads.tool_error import ToolError
 
 _MEMORY = "memory_{words}x{width}"
 _RUN = (
@@ -30,7 +31,7 @@ _RUN = (
 )
 
 
-class SynthesisError(Exception):
+class SynthesisError(ToolError):
     """A tool that is missing, or that did not do what it was asked to."""
 
 
