@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
+Address = tuple[str, tuple[str, ...]]
+
 COLUMNS = (
     "technology",
     "design",
@@ -46,24 +48,25 @@ class Curve:
 
 
 def curves(
-    data: Iterable[Measurements], designs: Iterable[str], baselines: Iterable[str]
+    data: Iterable[Measurements], addresses: Iterable[Address], baselines: Iterable[str]
 ) -> list[Curve]:
     """Return the curves of designs, by technology; those without netlists have none.
 
     Args:
         data: Measured points, one of each technology.
-        designs: Names as netlists have them: an engine's, or ``pe:`` and a PE's.
-        baselines: Those that others are held against.
+        addresses: Names and settings as netlists have them: an engine's, or ``pe:`` and a PE's.
+        baselines: Names that others are held against.
     """
-    wanted, base = list(designs), set(baselines)
+    wanted, base = list(addresses), set(baselines)
     found = []
     for measured in data:
-        for design in wanted:
-            groups: dict[tuple[str, ...], list[NetlistPoint]] = {}
-            for point in measured.netlists:
-                if point.design == design:
-                    groups.setdefault(point.settings, []).append(point)
-            for settings, points in groups.items():
+        for design, settings in wanted:
+            points = [
+                point
+                for point in measured.netlists
+                if (point.design, point.settings) == (design, settings)
+            ]
+            if points:
                 found.append(_curve(measured.technology, design, settings, points, design in base))
     return found
 
@@ -78,11 +81,19 @@ def _curve(
     ordered = sorted(points, key=lambda point: (point.delay_ns, point.area_um2, point.recipe))
     return Curve(
         technology=technology,
-        label=" ".join([design.removeprefix("pe:"), *settings]),
+        label=" ".join([design.removeprefix("pe:"), *map(_short, settings)]),
         points=tuple(ordered),
         front=tuple(front(ordered, lambda point: (point.delay_ns, point.area_um2))),
         is_baseline=is_baseline,
     )
+
+
+def _short(setting: str) -> str:
+    """Return a setting as a label has it: ``fused``, ``pipelined``, ``pass_depth=65536``."""
+    field, _, value = setting.rpartition(".")[2].partition("=")
+    if value == "true":
+        return field
+    return setting.rpartition(".")[2] if value.isdigit() else value
 
 
 def picture(name: str, title: str, found: Sequence[Curve], facts: Facts) -> Picture:

@@ -12,7 +12,15 @@ from bitweight.cost_models.system import System
 from bitweight.reports.comparison.area_delay import plain_ticks
 from bitweight.reports.comparison.operating import Operating
 from bitweight.reports.comparison.picture import Facts, Note, Picture
-from bitweight.reports.comparison.style import INK, MUTED, NARROW_INCHES, hue, label_ends, styled
+from bitweight.reports.comparison.style import (
+    INK,
+    MUTED,
+    NARROW_INCHES,
+    hue,
+    label_ends,
+    mark,
+    styled,
+)
 from bitweight.workloads.phase import Phase
 
 if TYPE_CHECKING:
@@ -32,7 +40,23 @@ COLUMNS = (
     "bound_gmacs_per_s",
     "peak_gmacs_per_s",
     "limit",
+    "provenance",
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A kind of layer under a roof.
+
+    Attributes:
+        phase: Prefill or decode.
+        point: Its place.
+        provenance: How its cycles are known: ``assumed`` where they hang on drawn digits.
+    """
+
+    phase: Phase
+    point: RooflinePoint
+    provenance: Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +68,7 @@ class Under:
         design: Name of the design.
         clock_mhz: Clock.
         over: The roof.
-        points: Kinds of layers by phase; empty if they cannot be known.
+        points: Kinds of layers; empty if they cannot be known.
         refused: Why they cannot.
     """
 
@@ -52,14 +76,14 @@ class Under:
     design: str
     clock_mhz: float
     over: Roof
-    points: tuple[tuple[Phase, RooflinePoint], ...]
+    points: tuple["Placed", ...]
     refused: str = ""
 
 
 def under(which: Operating) -> Under:
     """Return a design at a clock under its roof, on all layers of the model that hold weights."""
     system, clock_mhz = System(), which.cost.clock_mhz
-    points: list[tuple[Phase, RooflinePoint]] = []
+    points: list[Placed] = []
     refused = ""
     over = roof(which.spec, system.dram, clock_mhz=clock_mhz)
     try:
@@ -76,7 +100,10 @@ def under(which: Operating) -> Under:
                 )
                 for gemm in gemms
             ]
-            points += [(phase, point) for point in roofline(over, layers)]
+            points += [
+                Placed(phase=phase, point=point, provenance=layer.counts.provenance)
+                for point, layer in zip(roofline(over, layers), layers, strict=True)
+            ]
     except ValueError as error:
         points, refused = [], str(error)
     return Under(
@@ -101,16 +128,17 @@ def picture(found: Sequence[Under], facts: Facts) -> Picture:
             one.technology,
             one.design,
             one.clock_mhz,
-            str(phase),
-            point.name,
-            point.macs_per_byte,
-            point.attained_gmacs,
-            point.bound_gmacs,
+            str(placed.phase),
+            placed.point.name,
+            placed.point.macs_per_byte,
+            placed.point.attained_gmacs,
+            placed.point.bound_gmacs,
             one.over.peak_gmacs,
-            str(point.limit),
+            str(placed.point.limit),
+            str(placed.provenance),
         )
         for one in found
-        for phase, point in one.points
+        for placed in one.points
     )
     drawn = [one for one in found if one.points]
     system = System()
@@ -156,7 +184,7 @@ def _draw(found: Sequence[Under], width: float) -> "Drawing":
 def _panel(axes: "Axes", found: Sequence[Under]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
-    x = [point.macs_per_byte for one in found for _, point in one.points]
+    x = [point.macs_per_byte for one in found for point in _points(one)]
     low, high = min(x) / 1.6, max(x) * 1.6
     bandwidth = found[0].over.bandwidth_gbs
     top = max(one.over.peak_gmacs for one in found)
@@ -166,19 +194,24 @@ def _panel(axes: "Axes", found: Sequence[Under]) -> None:
         colour = hue(one.design)
         ridge, peak = one.over.ridge_macs_per_byte, one.over.peak_gmacs
         axes.plot([max(ridge, low), high], [peak, peak], color=colour, linewidth=0.8, alpha=0.7)
-        axes.plot(
-            [point.macs_per_byte for _, point in one.points],
-            [point.attained_gmacs for _, point in one.points],
-            linestyle="",
-            marker="o",
-            markersize=4,
-            color=colour,
-            alpha=0.85,
-            zorder=3,
-        )
+        for provenance in dict.fromkeys(placed.provenance for placed in one.points):
+            alike = [placed.point for placed in one.points if placed.provenance is provenance]
+            axes.plot(
+                [point.macs_per_byte for point in alike],
+                [point.attained_gmacs for point in alike],
+                linestyle="",
+                alpha=0.9,
+                zorder=3,
+                **mark(provenance, colour, 4.5),
+            )
         ends.append((high, peak, one.design, colour))
     for phase in Phase:
-        middle = [p.macs_per_byte for one in found for at, p in one.points if at is phase]
+        middle = [
+            placed.point.macs_per_byte
+            for one in found
+            for placed in one.points
+            if placed.phase is phase
+        ]
         axes.annotate(
             str(phase),
             xy=(sorted(middle)[len(middle) // 2], 0.02),
@@ -192,3 +225,7 @@ def _panel(axes: "Axes", found: Sequence[Under]) -> None:
     axes.set_ylabel("GMAC/s")
     plain_ticks(axes)
     label_ends(axes, ends)
+
+
+def _points(one: Under) -> list[RooflinePoint]:
+    return [placed.point for placed in one.points]

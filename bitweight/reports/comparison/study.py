@@ -1,6 +1,6 @@
 """From designs and a workload to everything that a page shows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
@@ -15,16 +15,24 @@ from bitweight.reports.comparison import (
     ratio_picture,
     roofline_picture,
 )
-from bitweight.reports.comparison.operating import Operating, Run, best, clocks_mhz, operate
+from bitweight.reports.comparison.operating import (
+    Operating,
+    Run,
+    best,
+    clocks_mhz,
+    operate,
+    structures,
+)
 from bitweight.reports.comparison.pairs import BASELINES, PAIRS
 from bitweight.reports.comparison.picture import Facts, Picture
 from bitweight.reports.comparison.ratios import ratios
 from bitweight.reports.format_row import FormatRow
-from bitweight.sim.catalog import design
+from bitweight.sim.catalog import address
 from bitweight.sim.engines.block_dot import BlockDotSpec
 from bitweight.sim.engines.decoded import DecodedSpec
 
-OnDone = Callable[[int, int], None]
+# A PE as it is, and a MAC in each of its ways.
+_PE_WAYS = ((), ("structure=fused",), ("pipelined=true",), ("structure=fused", "pipelined=true"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +115,16 @@ def missing(study: Study) -> list[str]:
 def _pes(study: Study) -> Picture:
     names = list(dict.fromkeys(name for run in study.runs for name in pe_names(run.spec)))
     base = {name for run in study.runs if run.design in BASELINES for name in pe_names(run.spec)}
-    found = area_delay.curves(study.data, names, base)
+    addresses = [(name, ways) for name in names for ways in _PE_WAYS]
+    found = area_delay.curves(study.data, addresses, base)
     title = "Processing elements: area against delay"
     facts = study.facts([name.removeprefix("pe:") for name in names], [Provenance.MEASURED])
     return area_delay.picture("pes", title, found, facts)
 
 
 def _engines(study: Study) -> Picture:
-    names = [design(run.design).name for run in study.runs]
-    found = area_delay.curves(study.data, names, BASELINES)
+    addresses = [address(spec) for run in study.runs for spec in structures(run.spec)]
+    found = area_delay.curves(study.data, addresses, BASELINES)
     title = "Whole engines: area against delay"
     facts = study.facts([run.design for run in study.runs], [Provenance.MEASURED])
     return area_delay.picture("engines", title, found, facts)
@@ -146,9 +155,9 @@ def _roofline(study: Study, points: Mapping[str, Mapping[str, Sequence[Operating
     first = study.data[0].technology
     found = [roofline_picture.under(best(several)) for several in points[first].values()]
     shown = [one.design for one in found if one.points]
-    return roofline_picture.picture(
-        found, replace(study.facts(shown, [Provenance.ASSUMED]), workload=roofline_picture.MODEL)
-    )
+    known = [placed.provenance for one in found for placed in one.points]
+    facts = replace(study.facts(shown, known), workload=roofline_picture.MODEL)
+    return roofline_picture.picture(found, facts)
 
 
 def _front(study: Study, points: Mapping[str, Sequence[Operating]]) -> Picture:
