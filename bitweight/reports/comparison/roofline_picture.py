@@ -146,11 +146,11 @@ def picture(found: Sequence[Under], facts: Facts) -> Picture:
         name="roofline",
         title="Roofline: decode and prefill of a language model",
         reading=(
-            f"Each point is a kind of layer of {MODEL} ({_phases()}): what a design attains of the "
+            "Each point is a kind of layer of the workload: what a design attains of the "
             "products that a byte of DRAM feeds, at its clock of greatest throughput per area in "
             f"{TECHNOLOGIES[found[0].technology].title}. The slope is DRAM "
             f"({system.dram.name}, {system.dram.bandwidth_gbs:g} GB/s), the level lines are the "
-            "arrays' peaks. Digits of activations are drawn like those of the traced layers."
+            "arrays' peaks."
         ),
         facts=facts,
         columns=COLUMNS,
@@ -161,9 +161,13 @@ def picture(found: Sequence[Under], facts: Facts) -> Picture:
     )
 
 
-def _phases() -> str:
+def workload() -> str:
+    """Return what is computed, in words."""
     run = ModelRun(model=MODEL, phase=Phase.PREFILL)
-    return f"prefill of {run.tokens} tokens, decode of one"
+    return (
+        f"layers of {MODEL} that hold weights, prefill of {run.tokens} tokens and decode of one, "
+        "activations drawn like those of the shipped example"
+    )
 
 
 def _draw(found: Sequence[Under], width: float) -> "Drawing":

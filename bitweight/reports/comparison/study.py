@@ -156,7 +156,7 @@ def _roofline(study: Study, points: Mapping[str, Mapping[str, Sequence[Operating
     found = [roofline_picture.under(best(several)) for several in points[first].values()]
     shown = [one.design for one in found if one.points]
     known = [placed.provenance for one in found for placed in one.points]
-    facts = replace(study.facts(shown, known), workload=roofline_picture.MODEL)
+    facts = replace(study.facts(shown, known), workload=roofline_picture.workload())
     return roofline_picture.picture(found, facts)
 
 
