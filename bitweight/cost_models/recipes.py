@@ -126,10 +126,9 @@ RECIPES = tuple(
 
 ENGINE_RECIPES = (
     Recipe(structure=_BRENT_KUNG, mapping=_BALANCED_TWICE, sizing=FAST),
-    Recipe(structure=_BRENT_KUNG, mapping=_SUPERGATES_8, sizing=FAST),
     Recipe(structure=_BRENT_KUNG, mapping=_LEAST_AREA, sizing=SMALL),
 )
-"""Recipes of engines whose parts are not measured apart: fast, between, and small."""
+"""Recipes of engines whose parts are not measured apart: a fast and a small one."""
 
 _BY_NAME: MappingType[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in RECIPES})
 

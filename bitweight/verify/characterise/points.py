@@ -47,8 +47,8 @@ def addresses(technology: str) -> list[Address]:
 def recipes_for(address: Address, measured: Sequence[NetlistPoint]) -> tuple[Recipe, ...]:
     """Return the recipes that a design is tried with.
 
-    All of them for a PE. For an engine those that made its PE fastest, smallest, and least in area
-    x period; a standard three if its PE is not measured apart. One for small sizes, which serve for
+    All of them for a PE. For an engine those that made its PE smallest, and least in area x period;
+    a standard two if its PE is not measured apart. One for small sizes, which serve for
     ratios of areas only.
 
     Args:
@@ -63,7 +63,6 @@ def recipes_for(address: Address, measured: Sequence[NetlistPoint]) -> tuple[Rec
     if not of_pe:
         return ENGINE_RECIPES
     best = (
-        min(of_pe, key=lambda point: point.delay_ns),
         min(of_pe, key=lambda point: point.delay_ns * point.area_um2),
         min(of_pe, key=lambda point: point.area_um2),
     )
