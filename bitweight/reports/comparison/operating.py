@@ -146,9 +146,14 @@ def at_clock(run: Run, data: Measurements, clock_mhz: float) -> Operating:
 
 
 def _cost(spec: Any, run: Run, data: Measurements, clock_mhz: float) -> Cost:
-    ran = {(point.design, point.settings) for point in data.energies}
-    known = ran & {address(spec), address(default_size(spec))}
-    return estimate(spec, data, clock_mhz=clock_mhz, activity=run.activity if known else None)
+    activity = run.activity if has_energy(spec, data) else None
+    return estimate(spec, data, clock_mhz=clock_mhz, activity=activity)
+
+
+def has_energy(spec: Any, data: Measurements) -> bool:
+    """Tell whether a gate-level run of a design is there, at its size or the default one."""
+    own = {address(spec), address(default_size(spec))}
+    return any((point.design, point.settings) in own for point in data.energies)
 
 
 def clocks_mhz(spec: Any, data: Measurements) -> list[float]:

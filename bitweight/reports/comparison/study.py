@@ -20,6 +20,7 @@ from bitweight.reports.comparison.operating import (
     Run,
     best,
     clocks_mhz,
+    has_energy,
     operate,
     structures,
 )
@@ -89,11 +90,11 @@ def pictures(study: Study) -> list[Picture]:
         _front(study, flat),
         _formats(study),
     ]
-    return [picture for picture in made if picture.rows]
+    return [picture for picture in made if picture is not None and picture.rows]
 
 
 def missing(study: Study) -> list[str]:
-    """Return a sentence for each technology whose data lack designs.
+    """Return sentences about what technologies' data lack: designs, or their energies.
 
     Raises:
         ValueError: If they lack all.
@@ -106,9 +107,17 @@ def missing(study: Study) -> list[str]:
                 f"{one.technology} must hold netlists of {', '.join(absent)}, and has none; "
                 "`bitweight characterise` makes them"
             )
+        title = TECHNOLOGIES[one.technology].title
         if absent:
-            title = TECHNOLOGIES[one.technology].title
             texts.append(f"No netlists in {title}: {', '.join(absent)}.")
+        idle = [
+            run.design
+            for run in study.runs
+            if run.design not in absent
+            and not any(has_energy(s, one) for s in structures(run.spec))
+        ]
+        if idle:
+            texts.append(f"No gate-level runs, and so no energy, in {title}: {', '.join(idle)}.")
     return texts
 
 
@@ -138,13 +147,17 @@ def _ratios(study: Study, points: Mapping[str, Mapping[str, Sequence[Operating]]
     return ratio_picture.picture(found, facts)
 
 
-def _layer_energy(study: Study, points: Mapping[str, Mapping[str, Sequence[Operating]]]) -> Picture:
+def _layer_energy(
+    study: Study, points: Mapping[str, Mapping[str, Sequence[Operating]]]
+) -> Picture | None:
     found = [
         energy
         for one in study.data
         for several in points[one.technology].values()
         for energy in layer_energy.layer_energies(best(several), one)
     ]
+    if not found:
+        return None
     facts = study.facts(
         list(dict.fromkeys(one.design for one in found)), [one.provenance for one in found]
     )
@@ -160,7 +173,9 @@ def _roofline(study: Study, points: Mapping[str, Mapping[str, Sequence[Operating
     return roofline_picture.picture(found, facts)
 
 
-def _front(study: Study, points: Mapping[str, Sequence[Operating]]) -> Picture:
+def _front(study: Study, points: Mapping[str, Sequence[Operating]]) -> Picture | None:
+    if not any(one.energy_pj is not None for found in points.values() for one in found):
+        return None
     known = [one.provenance for found in points.values() for one in found]
     facts = study.facts([run.design for run in study.runs], known)
     return front_picture.picture(points, facts)

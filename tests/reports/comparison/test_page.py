@@ -124,7 +124,20 @@ def test_texts_are_escaped() -> None:
 
 
 def test_a_design_that_a_technology_lacks_is_told() -> None:
-    assert missing(STUDY) == ["No netlists in ASAP7 predictive 7 nm, RVT: bit_slice/laconic."]
+    idle = "No gate-level runs, and so no energy, in {}: column/grouped."
+    assert missing(STUDY) == [
+        idle.format("IHP SG13G2 130 nm"),
+        "No netlists in ASAP7 predictive 7 nm, RVT: bit_slice/laconic.",
+        idle.format("ASAP7 predictive 7 nm, RVT"),
+    ]
+
+
+def test_without_any_energy_the_pictures_of_energy_are_left_out() -> None:
+    bare = replace(STUDY, data=tuple(replace(one, energies=()) for one in STUDY.data))
+    found = pictures(bare)
+    names = [picture.name for picture in found]
+    assert names == ["pes", "engines", "ratios", "roofline", "formats"]
+    assert b"no gate-level run" in files(PAGE, found)["ratios.svg"]
 
 
 def test_a_technology_without_any_design_is_refused() -> None:
