@@ -6,7 +6,7 @@ wires; memories are apart. What a figure leaves out is said where it is made.
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
@@ -23,6 +23,11 @@ class Provenance(enum.StrEnum):
     PUBLISHED = "published"
     SCALED = "scaled"
     ASSUMED = "assumed"
+
+
+def worst(known: Iterable[Provenance]) -> Provenance:
+    """Return the worst of how several figures are known; of none, ``measured``."""
+    return max(known, key=list(Provenance).index, default=Provenance.MEASURED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from bitweight.cost_models.composition import (
     memory_sizes,
     small_netlists,
 )
-from bitweight.cost_models.cost import Cost, Figure, Provenance, estimate
+from bitweight.cost_models.cost import Cost, Figure, Provenance, estimate, worst
 from bitweight.cost_models.event_energy import event_energies
 from bitweight.cost_models.measurements import (
     EnergyPoint,
@@ -64,8 +64,6 @@ LEFT_OUT = (
     "leakage of memories",
 )
 """What no cost contains."""
-
-_WORST_FIRST = (Provenance.ASSUMED, Provenance.SCALED, Provenance.PUBLISHED, Provenance.COMPOSED)
 
 Address = tuple[str, tuple[str, ...]]
 
@@ -264,14 +262,9 @@ def _memory_um2(memories: Iterable[Memory], data: Measurements) -> Figure:
         sources.append(figure.source)
     return Figure(
         parts=parts,
-        provenance=_worst(provenances),
+        provenance=worst(provenances),
         source="; ".join(dict.fromkeys(sources)) or "no memory deeper than 16 words",
     )
-
-
-def _worst(provenances: Iterable[Provenance]) -> Provenance:
-    found = set(provenances)
-    return next((known for known in _WORST_FIRST if known in found), Provenance.MEASURED)
 
 
 def _with_energy(cost: Cost, build: _Build, data: Measurements, activity: Activity) -> Cost:
@@ -307,7 +300,7 @@ def _with_energy(cost: Cost, build: _Build, data: Measurements, activity: Activi
         cost,
         energy_pj=Figure(
             parts=parts,
-            provenance=_worst(provenances),
+            provenance=worst(provenances),
             source=f"gate-level runs ({', '.join(events.streams)}), {_source(measured, data)}",
         ),
         clocks=clocks,

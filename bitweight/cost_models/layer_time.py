@@ -22,7 +22,7 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from bitweight.cost_models.cost import Figure, Provenance, estimate
+from bitweight.cost_models.cost import Figure, Provenance, estimate, worst
 from bitweight.cost_models.layer_counts import LayerCounts, layer_counts
 from bitweight.cost_models.measurements import Measurements
 from bitweight.cost_models.memory import Ports, memory_access_pj, memory_area_um2
@@ -185,11 +185,6 @@ def joined(figures: Iterable[Figure], *, also: Provenance = Provenance.MEASURED)
         known.append(figure.provenance)
         sources.append(figure.source)
     return Figure(parts=parts, provenance=worst(known), source="; ".join(dict.fromkeys(sources)))
-
-
-def worst(known: Iterable[Provenance]) -> Provenance:
-    """Return the worst of how several figures are known."""
-    return max(known, key=list(Provenance).index)
 
 
 def _array_pj(spec: DesignSpec, counts: LayerCounts, waiting: int, energy: ArrayEnergy) -> Figure:

@@ -4,14 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitweight.cost_models.cost import Figure, Provenance
+from bitweight.cost_models.cost import Figure, Provenance, worst
 from bitweight.cost_models.layer_time import (
     LayerCost,
     Limit,
     buffers_area_um2,
     joined,
     layer_cost,
-    worst,
 )
 from bitweight.cost_models.memory import Ports, memory_access_pj, memory_area_um2
 from bitweight.cost_models.roofline import roof, roofline

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
+# Where ticks stand in a decade.
+_COARSE, _FINE = (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+
 Address = tuple[str, tuple[str, ...]]
 
 COLUMNS = (
@@ -182,11 +185,13 @@ def _xy(points: Sequence[NetlistPoint]) -> tuple[list[float], list[float]]:
 
 
 def plain_ticks(axes: "Axes") -> None:
-    """Write ticks of logarithmic axes as plain numbers at 1, 2 and 5."""
+    """Write ticks of logarithmic axes as plain numbers: at 1, 2 and 5, or closer if few show."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: PLC0415
 
+    axes.autoscale_view()
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(base=10, subs=_COARSE if high > 8 * low else _FINE))
         axis.set_major_formatter(FuncFormatter(_plain))
         axis.set_minor_formatter(NullFormatter())
     axes.tick_params(which="minor", length=0)

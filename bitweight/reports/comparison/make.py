@@ -30,6 +30,7 @@ class Request:
     Attributes:
         designs: Names in the catalog; empty for all engines of integer operands.
         formats: Weight formats of the table.
+        named: Those that the command names; empty if it leaves the choice.
         trace: Trace file; None for the shipped example.
         layer: Layer of it; None for all, and for the table its first.
         technologies: Names; empty for all.
@@ -37,6 +38,7 @@ class Request:
 
     designs: tuple[str, ...]
     formats: tuple[WeightFormat, ...]
+    named: tuple[str, ...]
     trace: Path | None
     layer: str | None
     technologies: tuple[str, ...]
@@ -45,7 +47,7 @@ class Request:
     def command(self) -> str:
         """The command that makes the page, without folders."""
         words = ["bitweight compare", *self.designs]
-        words += ["--formats", ",".join(form.name for form in self.formats)]
+        words += ["--formats", ",".join(self.named)] if self.named else []
         words += [] if self.trace is None else ["--trace", self.trace.name]
         words += [] if self.layer is None else ["--layer", self.layer]
         words += ["--technology", ",".join(self.technologies or TECHNOLOGIES), "-o page"]

@@ -8,14 +8,13 @@ from typing import Any
 
 from bitweight.cost_models import Cost, Provenance, estimate
 from bitweight.cost_models.composition import default_size
+from bitweight.cost_models.cost import worst
 from bitweight.cost_models.measurements import Measurements
 from bitweight.sim import LayerResult
 from bitweight.sim.catalog import address
 from bitweight.sim.engine import Activity
 from bitweight.sim.pe.mac import MacSpec, MacStructure
 from bitweight.workloads.settings import vary
-
-_WORST_LAST = tuple(Provenance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,23 +94,18 @@ class Operating:
     @property
     def provenance(self) -> Provenance:
         """How area and energy are known: the worst of them."""
-        return worst(self.area_provenance, self.energy_provenance or Provenance.MEASURED)
+        return worst([self.area_provenance, self.energy_provenance or Provenance.MEASURED])
 
     @property
     def area_provenance(self) -> Provenance:
         """How the area is known."""
         figures = [figure for figure in (self.cost.area_um2, self.cost.memory_um2) if figure.parts]
-        return worst(*(figure.provenance for figure in figures))
+        return worst(figure.provenance for figure in figures)
 
     @property
     def energy_provenance(self) -> Provenance | None:
         """How the energy is known."""
         return None if self.cost.energy_pj is None else self.cost.energy_pj.provenance
-
-
-def worst(*known: Provenance) -> Provenance:
-    """Return the worst of provenances."""
-    return max(known, key=_WORST_LAST.index)
 
 
 def operate(run: Run, data: Measurements) -> list[Operating]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from bitweight.cost_models import Provenance
 from bitweight.cost_models.composition import default_size
+from bitweight.cost_models.cost import worst
 from bitweight.cost_models.measurements import Measurements, NetlistPoint
 from bitweight.cost_models.published import Published
-from bitweight.reports.comparison.operating import Operating, at_clock, best, equal_clock, worst
+from bitweight.reports.comparison.operating import Operating, at_clock, best, equal_clock
 from bitweight.sim.catalog import address
 
 BEST, EQUAL = "best", "equal"
@@ -78,13 +79,13 @@ class Ratio:
     @property
     def area_provenance(self) -> Provenance:
         """How the ratio of areas is known."""
-        return worst(self.optimised.area_provenance, self.baseline.area_provenance)
+        return worst([self.optimised.area_provenance, self.baseline.area_provenance])
 
     @property
     def energy_provenance(self) -> Provenance | None:
         """How the ratio of energies is known."""
         one, other = self.optimised.energy_provenance, self.baseline.energy_provenance
-        return None if one is None or other is None else worst(one, other)
+        return None if one is None or other is None else worst([one, other])
 
     def netlist(self, which: Operating) -> NetlistPoint:
         """Return the netlist that stands behind one of the two."""
