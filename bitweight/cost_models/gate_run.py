@@ -351,8 +351,8 @@ def _rows(
     widths = np.array([nets.shape[1] for nets in groups], np.int64)
     lengths = np.repeat(widths, np.array([len(nets) for nets in groups], np.int64))
     flat = _joined([nets.reshape(-1) for nets in groups], np.int32)
-    begins = np.cumsum([0, *lengths])[:-1]
-    starts = np.cumsum([0, *lengths[order]]).astype(np.int64)
+    begins = np.cumsum(lengths) - lengths
+    starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths[order])))
     places = np.repeat(begins[order] - starts[:-1], lengths[order]) + np.arange(starts[-1])
     return starts, flat[places]
 

@@ -298,7 +298,8 @@ def levels(groups: Sequence[CellGroup], nets: int) -> tuple[NDArray[np.int64], .
         ValueError: If cells make a loop.
     """
     widths = np.array([group.inputs.shape[1] for group in groups], np.int64)
-    starts = np.cumsum([0, *np.repeat(widths, np.array(_sizes(groups), np.int64))])
+    lengths = np.repeat(widths, np.array(_sizes(groups), np.int64))
+    starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
     inputs = _concatenated([group.inputs.reshape(-1) for group in groups])
     drivers = np.full(nets, -1, np.int64)
     first = 0
