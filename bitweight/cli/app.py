@@ -41,6 +41,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "emit": "emit",
         "verify": "verify",
         "quantize": "quantize",
+        "characterise": "characterise",
         "cost": "cost",
         "compare": "compare",
         "sweep": "sweep",

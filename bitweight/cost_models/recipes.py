@@ -84,11 +84,12 @@ SMALL = Sizing(name="small", aim_ps=1_000_000)
 
 _BRENT_KUNG = Structure(name="brent_kung", booth=True)
 _HAN_CARLSON = Structure(name="han_carlson", booth=True, adder="han-carlson")
+KOGGE_STONE = Structure(name="kogge_stone", booth=True, adder="kogge-stone")
 STRUCTURES = (
     _BRENT_KUNG,
     _HAN_CARLSON,
     Structure(name="sklansky", booth=True, adder="sklansky"),
-    Structure(name="kogge_stone", booth=True, adder="kogge-stone"),
+    KOGGE_STONE,
     Structure(name="and_array"),
 )
 

@@ -7,11 +7,20 @@ sizes are composed.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 
 from bitweight.cost_models.composition import CALIBRATED_IN, calibration_sizes
 from bitweight.cost_models.measurements import NetlistPoint
-from bitweight.cost_models.recipes import ENGINE_RECIPES, RECIPES, Recipe, recipe_named
+from bitweight.cost_models.recipes import (
+    ENGINE_RECIPES,
+    FAST,
+    KOGGE_STONE,
+    RECIPES,
+    STRUCTURES,
+    Recipe,
+    recipe_named,
+)
 from bitweight.sim.catalog import DESIGNS, ENGINES, address, design
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.verify.characterise.netlists import DIGIT_LIST, LISTED_PE, PE_PREFIX
@@ -41,7 +50,8 @@ _IN_FORMATS = (
 def addresses(technology: str) -> list[Address]:
     """Return all that is measured in a technology, in the order of its data file."""
     small = _calibration() if technology == CALIBRATED_IN else ()
-    return [*_pes(), *_engines(), *_fused(), *_in_formats(), *small]
+    every = [*_pes(), *_engines(), *_fused(), *_in_formats(), *small]
+    return list(dict.fromkeys(every))
 
 
 def recipes_for(address: Address, measured: Sequence[NetlistPoint]) -> tuple[Recipe, ...]:
@@ -66,7 +76,18 @@ def recipes_for(address: Address, measured: Sequence[NetlistPoint]) -> tuple[Rec
         min(of_pe, key=lambda point: point.delay_ns * point.area_um2),
         min(of_pe, key=lambda point: point.area_um2),
     )
-    return tuple(recipe_named(name) for name in dict.fromkeys(point.recipe for point in best))
+    recipes = (recipe_named(name) for name in dict.fromkeys(point.recipe for point in best))
+    return tuple(_with_adders(recipe) for recipe in recipes)
+
+
+def _with_adders(recipe: Recipe) -> Recipe:
+    """Return a fast recipe with fast adders, if its PE had none to tell them apart by.
+
+    An engine of carry-save PEs still adds their words as it drains.
+    """
+    if recipe.sizing is FAST and recipe.structure is STRUCTURES[0]:
+        return replace(recipe, structure=KOGGE_STONE)
+    return recipe
 
 
 def _pe_of(address: Address) -> Address | None:
