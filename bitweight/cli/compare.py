@@ -60,6 +60,7 @@ def compare(
         request = Request(
             designs=tuple(dict.fromkeys(designs or ())),
             formats=tuple(_forms(formats or ())),
+            named=tuple(_split(formats or ())),
             trace=trace,
             layer=layer,
             technologies=tuple(dict.fromkeys(_split(technology or ()))),

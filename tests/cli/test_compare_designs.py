@@ -46,7 +46,7 @@ def test_a_folder_of_a_page_and_its_data_is_written(
     }
     page = (out / "index.html").read_text()
     command = (
-        f"bitweight compare {' '.join(DESIGNS)} --formats nf4,int8,int4 --trace t.safetensors "
+        f"bitweight compare {' '.join(DESIGNS)} --formats nf4 --trace t.safetensors "
         "--technology asap7,sg13g2 -o page"
     )
     assert page.count(command) == 1 + 7
