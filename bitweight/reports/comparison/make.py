@@ -113,7 +113,7 @@ def _run(variant: Variant, layers: TraceLayers) -> Run:
 
 
 def _describe(trace: Trace, request: Request) -> str:
-    chosen = trace.layers if request.layer is None else (trace.layer(request.layer),)
+    chosen = [*trace.layers] if request.layer is None else [trace.layer(request.layer)]
     file = "the shipped example" if request.trace is None else request.trace.name
     names = ", ".join(layer.name for layer in chosen)
     model = f" of {trace.model}" if trace.model else ""
