@@ -187,9 +187,14 @@ class FpgaCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FpgaData:
-    """A data file: what made it, and its points."""
+    """A data file.
 
-    header: Mapping[str, str]
+    Attributes:
+        header: ``tools`` with their versions, and ``commands`` by family.
+        points: Points by ``FpgaPoint.key``.
+    """
+
+    header: Mapping[str, Any]
     points: Mapping[tuple[str, str, tuple[str, ...], bool], FpgaPoint]
 
     def cost(self, point: FpgaPoint) -> FpgaCost:

@@ -36,6 +36,7 @@ from bitweight.cost_models.fpga import (
 )
 from bitweight.cost_models.fpga_flow import (
     FpgaFlowError,
+    flow_commands,
     implement,
     tool_versions,
 )
@@ -54,8 +55,11 @@ _MAC_VARIANTS: tuple[tuple[str, ...], ...] = (
     ("structure=fused", "pipelined=true"),
 )
 
-# At its small size, with three columns, it has more multipliers than the LFE5U-85F.
-_SIZES: Mapping[str, tuple[str, ...]] = {"decoder/seedlm3": ("rows=2", "columns=2")}
+# At their small size, of three columns, these have more multipliers than the LFE5U-85F.
+_SIZES: Mapping[str, tuple[str, ...]] = {
+    "decoder/seedlm4": ("rows=2", "columns=2"),
+    "decoder/seedlm3": ("rows=2", "columns=1"),
+}
 
 DECODERS: Mapping[str, DatapathSpec] = MappingProxyType(
     {spec.pe.name: spec.pe for spec in DATAPATHS.values() if spec.pe.family == "decoder"}
@@ -167,12 +171,13 @@ def fill(path: Path, families: Iterable[str], wanted: Sequence[Subject]) -> Iter
     Raises:
         ValueError: If the file was made with other tools, or is none of ours.
     """
-    header = {"tools": tool_versions()}
+    header = {"tools": tool_versions(), "commands": flow_commands()}
     held = dict(load_fpga(path).points) if path.exists() else {}
     if path.exists() and load_fpga(path).header != header:
         raise ValueError(
-            f"{path} must be of these tools to go on: it has {load_fpga(path).header['tools']}, "
-            f"not {header['tools']}; remove it or give another -o"
+            f"{path} must be of these tools and commands to go on: it has "
+            f"{json.dumps(dict(load_fpga(path).header))}, not {json.dumps(header)}; remove it or "
+            "give another -o"
         )
     for family, subject in product(families, wanted):
         digest = sha256(subject.verilog()[0].encode()).hexdigest()
