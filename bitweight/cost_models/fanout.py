@@ -3,13 +3,14 @@
 ABC buffers what its gates drive, but takes its inputs, which are registers and ports, as able to
 drive anything: one register of an engine's control then drives hundreds of gates by itself, and its
 slope alone takes several clocks. So before mapping, a net with more than ``_MOST`` loads from a
-register or a port of an inner module gets a tree of the library's buffers. PEs alone have no such
-net.
+register or a port of an inner module gets a tree of the library's buffers. Loads are counted
+through the modules that a net enters: a register of 16 columns drives what is inside of all. PEs
+alone have no such net.
 """
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bitweight.cost_models.cell_library import CellLibrary
@@ -19,8 +20,11 @@ _PER_BUFFER = 16
 # A buffer's area in units of the smallest one's: what drives _PER_BUFFER gates well.
 _DRIVE = 2.05
 
-Load = tuple[list[Any], int]
-"""A place in a cell's list of connected bits."""
+Load = tuple[list[Any], int, int]
+"""A place in a cell's list of connected bits, and how many gates there are behind it."""
+
+Behind = Mapping[tuple[str, str, int], int]
+"""Gates behind each bit of each input port of each module."""
 
 
 def limit_fanout(modules: Mapping[str, Any], top: str, library: CellLibrary) -> int:
@@ -35,19 +39,49 @@ def limit_fanout(modules: Mapping[str, Any], top: str, library: CellLibrary) -> 
         Number of buffers added.
     """
     buffer = library.buffer(_DRIVE)
-    return sum(
-        _limit(module, buffer, library, is_top=name == top) for name, module in modules.items()
-    )
+    behind: dict[tuple[str, str, int], int] = {}
+    count = 0
+    for name in _children_first(modules, top):
+        count += _limit(modules[name], buffer, library, behind, is_top=name == top)
+        loads = _loads(modules[name], library, behind)
+        for port, facts in modules[name]["ports"].items():
+            for place, bit in enumerate(facts["bits"]):
+                behind[name, port, place] = _weight(loads[bit])
+    return count
+
+
+def _children_first(modules: Mapping[str, Any], top: str) -> list[str]:
+    """Return the modules of a design, each after those that it instantiates."""
+    ordered: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in ordered or name not in modules:
+            return
+        for kind in dict.fromkeys(cell["type"] for cell in modules[name]["cells"].values()):
+            visit(kind)
+        ordered.append(name)
+
+    visit(top)
+    return ordered
+
+
+def _weight(loads: Iterable[Load]) -> int:
+    return sum(weight for _, _, weight in loads)
 
 
 def _limit(
-    module: dict[str, Any], buffer: tuple[str, str, str], library: CellLibrary, *, is_top: bool
+    module: dict[str, Any],
+    buffer: tuple[str, str, str],
+    library: CellLibrary,
+    behind: Behind,
+    *,
+    is_top: bool,
 ) -> int:
-    loads = _loads(module, library)
+    loads = _loads(module, library, behind)
     fresh = itertools.count(_next_bit(module))
     count = 0
     for bit in list(_sources(module, library, is_top=is_top)):
-        if len(loads[bit]) > _MOST:
+        if _weight(loads[bit]) > _MOST:
             count += _tree(module, bit, loads[bit], buffer, fresh)
     return count
 
@@ -62,11 +96,11 @@ def _tree(
     """Put buffers between a bit and its loads, level by level; return how many."""
     cell, in_pin, out_pin = buffer
     count = 0
-    while len(loads) > _PER_BUFFER:
+    while _weight(loads) > _PER_BUFFER and len(loads) > 1:
         level: list[Load] = []
-        for start in range(0, len(loads), _PER_BUFFER):
+        for shared in _shares(loads):
             out = next(fresh)
-            for pins, place in loads[start : start + _PER_BUFFER]:
+            for pins, place, _ in shared:
                 pins[place] = out
             pins_in = [bit]
             module["cells"][f"$fanout${out}"] = {
@@ -77,13 +111,26 @@ def _tree(
                 "port_directions": {in_pin: "input", out_pin: "output"},
                 "connections": {in_pin: pins_in, out_pin: [out]},
             }
-            level.append((pins_in, 0))
+            level.append((pins_in, 0, 1))
             count += 1
         loads = level
     return count
 
 
-def _loads(module: Mapping[str, Any], library: CellLibrary) -> dict[int, list[Load]]:
+def _shares(loads: Iterable[Load]) -> list[list[Load]]:
+    """Share loads out to buffers, in order, each as many as it drives well and at least one."""
+    shares: list[list[Load]] = []
+    for load in loads:
+        if shares and _weight([*shares[-1], load]) <= _PER_BUFFER:
+            shares[-1].append(load)
+        else:
+            shares.append([load])
+    return shares
+
+
+def _loads(
+    module: Mapping[str, Any], library: CellLibrary, behind: Behind
+) -> dict[int, list[Load]]:
     """Return which cell pins read each bit."""
     found: dict[int, list[Load]] = defaultdict(list)
     for cell in module["cells"].values():
@@ -100,17 +147,24 @@ def _loads(module: Mapping[str, Any], library: CellLibrary) -> dict[int, list[Lo
                 continue
             for place, bit in enumerate(pins):
                 if isinstance(bit, int):
-                    found[bit].append((pins, place))
+                    weight = behind.get((cell["type"], port, place), 1)
+                    found[bit].append((pins, place, weight))
     return found
 
 
 def _sources(module: Mapping[str, Any], library: CellLibrary, *, is_top: bool) -> Iterator[int]:
-    """Yield the bits that registers and ports drive."""
+    """Yield the bits that registers, other modules, memories and ports drive."""
     for cell in module["cells"].values():
         facts = library.cells.get(cell["type"])
-        if facts and facts.is_flip_flop:
-            for port in facts.outputs:
-                yield from (b for b in cell["connections"].get(port, ()) if isinstance(b, int))
+        if facts is not None:
+            outputs = facts.outputs if facts.is_flip_flop else ()
+        elif cell["type"].startswith("$"):  # logic that ABC is still to map, and buffers itself
+            outputs = ()
+        else:
+            directions = {"RD_DATA": "output", **cell.get("port_directions", {})}
+            outputs = tuple(port for port in directions if directions[port] == "output")
+        for port in outputs:
+            yield from (b for b in cell["connections"].get(port, ()) if isinstance(b, int))
     for port in () if is_top else module["ports"].values():
         if port["direction"] == "input":
             yield from (bit for bit in port["bits"] if isinstance(bit, int))
