@@ -1,4 +1,4 @@
-"""``bitweight characterise``: areas, delays and worst paths of designs in a cell library."""
+"""``bitweight characterise``: areas, delays and energies of designs in a cell library."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,9 @@ import typer
 
 from bitweight.cli.options import Json, Settings
 from bitweight.cli.output import print_json, print_table, progress
+from bitweight.cost_models.liberty import Library
 from bitweight.cost_models.measurements import NetlistPoint, load
+from bitweight.verify.characterise.energies import add_energies
 from bitweight.verify.characterise.points import addresses
 from bitweight.verify.characterise.run import characterise as measure
 from bitweight.verify.characterise.run import technology_library
@@ -33,15 +35,21 @@ def characterise(
     targets: Annotated[
         str | None, typer.Option(help="Clock periods in ns, for example 1.5,2,4; else the front.")
     ] = None,
+    energy: Annotated[
+        bool, typer.Option(help="Run the best netlist of each design at gate level as well.")
+    ] = True,
     settings: Settings = None,
     json: Json = False,
 ) -> None:
-    """Synthesise and time designs; a run that was stopped goes on where it was."""
+    """Synthesise, time and run designs; a run that was stopped goes on where it was."""
     wished = [(name, tuple(settings or ())) for name in names or ()] or addresses(technology)
     check_writable(out)
     library = technology_library(technology, liberty)
     with progress("characterise") as advance:
         measure(technology, library, wished, out, targets_ns=_periods(targets), on_done=advance)
+    if energy:
+        with progress("energy") as advance:
+            add_energies(out, wished, library, Library.read(liberty), on_done=advance)
     points = [p for p in load(out).netlists if (p.design, p.settings) in set(wished)]
     rows = [dict(zip(_COLUMNS, _row(point), strict=True)) for point in points]
     if json:

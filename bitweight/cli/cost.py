@@ -13,6 +13,7 @@ from bitweight.cli.options import Json, Settings
 from bitweight.cli.output import print_json, print_table, progress
 from bitweight.cli.workload import WorkloadOptions, check_fit, find_jobs, run_job
 from bitweight.cost_models import Cost, Figure, estimate
+from bitweight.cost_models.estimates import has_runs
 from bitweight.cost_models.fpga import FAMILIES
 from bitweight.cost_models.measurements import Measurements, load, shipped
 from bitweight.cost_models.system import DRAMS
@@ -118,7 +119,10 @@ def _on_layers(
     options: WorkloadOptions,
 ) -> Cost:
     spec = design(name, settings)
-    estimate(spec, measured, clock_mhz=clock_mhz)  # refuses before layers are run
+    bare = estimate(spec, measured, clock_mhz=clock_mhz)  # refuses before layers are run
+    if not has_runs(spec, measured):
+        typer.echo(f"energy: no gate-level run of {bare.design} in {bare.technology}", err=True)
+        return bare
     jobs = find_jobs(spec, options)
     for job in jobs:
         check_fit(spec, job)

@@ -148,6 +148,17 @@ def _(
     return _cost(_own(point), wished, data, clock_mhz, activity)
 
 
+def has_runs(spec: DesignSpec, technology: str | Measurements) -> bool:
+    """Tell whether energies of a design, or of its default size, are known."""
+    known = (address(spec), address(default_size(spec)))
+    return any(_runs_of(one, _data(technology)) for one in known)
+
+
+def _runs_of(wished: Address, data: Measurements) -> list[EnergyPoint]:
+    """Return the runs of a design on real operands and idle, without delays."""
+    return [run for run in _of(data.energies, wished) if not run.glitches and not run.is_drawn]
+
+
 def _data(technology: str | Measurements) -> Measurements:
     return technology if isinstance(technology, Measurements) else shipped(technology)
 
@@ -311,7 +322,7 @@ def _with_energy(cost: Cost, build: _Build, data: Measurements, activity: Activi
 def _runs(point: NetlistPoint, data: Measurements) -> tuple[NetlistPoint, list[EnergyPoint]]:
     """Return the netlist of this design that ran, nearest to ``point``, and its runs."""
     wished = (point.design, point.settings)
-    runs = [run for run in _of(data.energies, wished) if not run.glitches and not run.is_drawn]
+    runs = _runs_of(wished, data)
     if not runs:
         raise ValueError(_missing("gate-level run", wished, data))
     netlists = {(p.target_ns, p.recipe): p for p in _of(data.netlists, wished)}

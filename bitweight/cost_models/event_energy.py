@@ -1,17 +1,14 @@
 """Energy per event, from gate-level runs: what a clock costs, and what a busy slot adds.
 
-The runs of a netlist differ in how busy it is; one of them idles. For each component the two
-energies that are not negative and explain all runs best are taken (least squares, per clock).
-Accesses of memories are split in the same way.
+A run that idles gives the energy of a clock, the others that of a busy slot on top; between idle
+and busy a component is taken as linear. What a slot adds may be negative: flip-flops of some
+libraries take less from the clock while they hold a one. Accesses of memories are split likewise.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from bitweight.cost_models.composition import component
-from bitweight.cost_models.least_squares import solve_nonnegative
 from bitweight.cost_models.measurements import EnergyPoint, MemoryUse
 
 
@@ -56,12 +53,12 @@ def event_energies(top: str, runs: Sequence[EnergyPoint]) -> EventEnergies:
 
     Args:
         top: Name of the netlist's top module.
-        runs: At least two, of different busyness.
+        runs: At least one that idles and one that does not.
 
     Raises:
         ValueError: If the runs cannot tell clocks from busy slots.
     """
-    if len({run.busy_slots / run.clocks for run in runs}) < 2:
+    if len({run.busy_slots > 0 for run in runs}) < 2:
         raise ValueError(f"Runs of {top} must include an idle one and a busy one")
     energies = [_by_component(top, run) for run in runs]
     sizes = {(use.words, use.width) for run in runs for use in run.memories}
@@ -88,11 +85,11 @@ def _by_component(top: str, run: EnergyPoint) -> dict[str, float]:
 
 
 def _rate(runs: Sequence[EnergyPoint], totals: Sequence[float]) -> Rate:
-    clocks = np.array([run.clocks for run in runs], dtype=float)
-    busy = np.array([run.busy_slots for run in runs], dtype=float) / clocks
-    matrix = np.stack([np.ones(len(runs)), busy], axis=1)
-    (clock, slot), _ = solve_nonnegative(matrix, np.array(totals, dtype=float) / clocks)
-    return Rate(clock=float(clock), slot=float(slot))
+    idle = [i for i, run in enumerate(runs) if not run.busy_slots]
+    busy = [i for i, run in enumerate(runs) if run.busy_slots]
+    clock = sum(totals[i] for i in idle) / sum(runs[i].clocks for i in idle)
+    extra = sum(totals[i] - clock * runs[i].clocks for i in busy)
+    return Rate(clock=clock, slot=extra / sum(runs[i].busy_slots for i in busy))
 
 
 def _uses(

@@ -15,13 +15,14 @@ from bitweight.cost_models.gate_run import Bits, Circuit, Run, Source
 from bitweight.sim.engine import MatmulResult, PortBeats, PortValues, beats, carried, simulate
 from bitweight.sim.spec import DesignSpec
 from bitweight.verify.engine_check import Work
+from bitweight.workloads.tool_error import ToolError
 
 _RESET_CLOCKS = 3
 # A hung netlist is given up after this many times the model's cycles, and a little.
 _PATIENCE = 2
 
 
-class NetlistError(Exception):
+class NetlistError(ToolError):
     """A netlist that does not do what its model does; the message is one line."""
 
 
