@@ -260,9 +260,11 @@ def fpga_costs(
         and _of_pe(point.design, point.settings) == _of_pe(name, settings)
     ]
     if not found:
+        # A default size would be placed for hours.
+        size = settings if settings or name not in DESIGNS else address(DESIGNS[name].small)[1]
         raise ValueError(
             f"{name} has no point for {family} with {' '.join(settings) or 'its defaults'}; "
-            f"make it: {command(name, settings, family, with_dsp=True)}"
+            f"make one: {command(name, size, family, with_dsp=True)}"
         )
     return found
 
@@ -326,17 +328,14 @@ def read_fpga(lines: Sequence[str], name: str) -> FpgaData:
         raise ValueError(  # noqa: TRY004 - a file's content is a value
             f"{name} must begin with a line that tells the tools of its points"
         )
-    points = dict(_keyed(lines[1:], name))
-    return FpgaData(header=MappingProxyType(header), points=MappingProxyType(points))
-
-
-def _keyed(lines: Iterable[str], name: str) -> Iterator[tuple[Any, FpgaPoint]]:
-    for line in lines:
+    points = {}
+    for line in lines[1:]:
         try:
             point = from_line(line)
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{name} must hold points of FPGAs, not {line[:60]!r}") from error
-        yield point.key, point
+        points[point.key] = point
+    return FpgaData(header=MappingProxyType(header), points=MappingProxyType(points))
 
 
 def from_line(line: str) -> FpgaPoint:

@@ -27,8 +27,8 @@ What the Verilog of each design takes of an FPGA, as open tools place it. `bitwe
   only let a bit pass to a carry chain not at all. Small memories are LUTs on the first (distributed
   RAM), block RAMs on the second, which has no other. Whether they fit in a device is not checked.
 - PEs stand behind operand registers, one for each operand bit, which are counted; digit PEs have
-  their own. Decoders turn one beat of packed words to weights between registers. Engines are at the
-  small size that their settings tell.
+  their own. Decoders turn one beat of packed words to weights between registers. Engines are at a
+  small size, which their settings tell. What is left empty was not made yet.
 - DSP blocks: {dsp}. What could not use one has no row without.
 
 ## PEs and decoders
@@ -50,7 +50,7 @@ most, either way.
 The first clock was of a PE whose operands came straight from ports, which leaves only the
 accumulator's carry chain to be timed; built that way ours gives 224 MHz. Behind operand registers
 the path through the multiplier counts, and the clock halves: yosys leaves the registers inside the
-DSP block unused. The second agrees within 6 %. With `structure=fused` that MAC takes far fewer LUTs
+DSP block unused. The second agrees within 6 %. With `structure=fused` that MAC takes half the LUTs
 and is faster, so it is the opponent that counts where no DSP block is to be had. The third was of
 published RTL. Ours has as many flip-flops and fewer LUTs, and is slower: with the default, seeds 1,
 2 and 3 give 181, 183 and 189 MHz, and 207 without operand registers. What makes the difference is

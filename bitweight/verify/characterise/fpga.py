@@ -1,4 +1,4 @@
-"""Points of FPGAs: every PE, every engine at its small size, every decoder, for three families.
+"""Points of FPGAs: every PE, every engine at a small size, every decoder, for three families.
 
 The file that the package ships is made by
 ``python -m bitweight.verify.characterise.fpga -o bitweight/cost_models/data/fpga.jsonl``, in about
@@ -59,6 +59,7 @@ _MAC_VARIANTS: tuple[tuple[str, ...], ...] = (
 _SIZES: Mapping[str, tuple[str, ...]] = {
     "decoder/seedlm4": ("rows=2", "columns=2"),
     "decoder/seedlm3": ("rows=2", "columns=1"),
+    "decoder/nf3": ("rows=2", "columns=2"),
 }
 
 DECODERS: Mapping[str, DatapathSpec] = MappingProxyType(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bitweight.cost_models.fpga import FpgaPoint, load_fpga, shipped_fpga
+from bitweight.cost_models.fpga import FAMILIES, FpgaPoint, load_fpga, shipped_fpga
 from bitweight.sim import DESIGNS, ENGINES
 from bitweight.verify.characterise import fpga
 from bitweight.verify.characterise.fpga import Subject, fill, main, subjects
@@ -84,7 +84,7 @@ def test_points_of_other_verilog_are_made_again(
 def test_points_of_other_tools_are_not_mixed(tmp_path: Path, made: object) -> None:
     path = tmp_path / "points.jsonl"
     path.write_text('{"tools": "tools 0"}\n')
-    with pytest.raises(ValueError, match=r"of these tools .*: it has tools 0, not tools 1; remove"):
+    with pytest.raises(ValueError, match=r"to go on: it has .*tools 0.*, not .*tools 1.*; rem"):
         list(fill(path, ["xc7"], [MAC]))
     assert made == []
 
@@ -94,6 +94,18 @@ def test_every_design_and_pe_is_a_subject() -> None:
     assert set(DESIGNS) <= set(names)
     assert {f"pe:{spec.pe.name}" for spec in ENGINES.values()} <= set(names)
     assert len(set(subjects())) == len(names)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_shipped_points_are_subjects_in_order(family: str) -> None:
+    shipped = shipped_fpga().points.values()
+    points = [one for one in shipped if one.with_dsp and one.family == family]
+    made = [(one.design, one.settings) for one in points]
+    assert made == [
+        (one.design, one.settings) for one in subjects() if (one.design, one.settings) in made
+    ]
+    parts = [(one.design, one.settings) for one in subjects() if one.is_part]
+    assert made[: len(parts)] == parts
 
 
 @pytest.mark.parametrize("subject", [one for one in subjects() if one.is_part], ids=str)
