@@ -4,8 +4,9 @@ ABC buffers what its gates drive, but takes its inputs, which are registers and 
 drive anything: one register of an engine's control then drives hundreds of gates by itself, and its
 slope alone takes several clocks. So before mapping, a net with more than ``_MOST`` loads from a
 register or a port of an inner module gets a tree of the library's buffers. Loads are counted
-through the modules that a net enters: a register of 16 columns drives what is inside of all. PEs
-alone have no such net.
+through the modules that a net enters: a register of 16 columns drives what is inside of all. Where
+a register leaves its module through several ports, each port counts as what one buffer drives, for
+outside each of them is buffered by itself. PEs alone have no such net.
 """
 
 import itertools
@@ -78,11 +79,16 @@ def _limit(
     is_top: bool,
 ) -> int:
     loads = _loads(module, library, behind)
+    for bit, leaving in () if is_top else _leaving(module).items():
+        loads[bit] += leaving
     fresh = itertools.count(_next_bit(module))
     count = 0
     for bit in list(_sources(module, library, is_top=is_top)):
         if _weight(loads[bit]) > _MOST:
             count += _tree(module, bit, loads[bit], buffer, fresh)
+    for port, facts in module["ports"].items():
+        if port in module["netnames"]:
+            module["netnames"][port]["bits"] = list(facts["bits"])
     return count
 
 
@@ -149,6 +155,17 @@ def _loads(
                 if isinstance(bit, int):
                     weight = behind.get((cell["type"], port, place), 1)
                     found[bit].append((pins, place, weight))
+    return found
+
+
+def _leaving(module: Mapping[str, Any]) -> dict[int, list[Load]]:
+    """Return through which output ports each bit leaves a module."""
+    found: dict[int, list[Load]] = defaultdict(list)
+    for facts in module["ports"].values():
+        if facts["direction"] == "output":
+            for place, bit in enumerate(facts["bits"]):
+                if isinstance(bit, int):
+                    found[bit].append((facts["bits"], place, _PER_BUFFER))
     return found
 
 

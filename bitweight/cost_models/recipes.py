@@ -1,13 +1,14 @@
 """Synthesis recipes: how arithmetic is built and how gates are mapped, as named values.
 
-Every processing element is given the same list, and every engine what proved best for its element.
+Every processing element is given the same list, and every engine what proved best for its element:
+that maps the modules that stand more than once, and all others, a small part, are mapped to be fast.
 The front of smallest area over shortest period is kept, so that a baseline gets what its opponent
 gets. Structures matter only where there is an adder or a multiplier to build; mappings matter
 everywhere. A mapping is sized as fast as sizing makes it, or as small. Nothing is retimed.
 """
 
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from bitweight.workloads.settings import nearest
@@ -60,23 +61,41 @@ class Sizing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A structure, a mapping and a sizing."""
+    """A structure, a mapping and a sizing.
+
+    Attributes:
+        structure: How arithmetic is built.
+        mapping: How logic becomes cells.
+        sizing: What drive strengths are chosen for.
+        around: Mapping, sized to be fast, of modules that stand once; None to map them like others.
+    """
 
     structure: Structure
     mapping: Mapping
     sizing: Sizing
+    around: Mapping | None = None
 
     @property
     def name(self) -> str:
         """Its name in data files."""
-        return f"{self.structure.name}/{self.mapping.name}/{self.sizing.name}"
+        around = f"+{self.around.name}" if self.around else ""
+        return f"{self.structure.name}/{self.mapping.name}/{self.sizing.name}{around}"
 
     @property
     def abc_script(self) -> str:
         """ABC's commands as an inline script of yosys, which writes blanks as commas."""
-        sizing = ("topo", self.mapping.buffer, "topo", "upsize -D {D}", "dnsize -D {D}")
-        text = ";".join((*self.mapping.commands, *sizing))
-        return "+" + text.replace("{D}", str(self.sizing.aim_ps)).replace(" ", ",")
+        return _abc_script(self.mapping, self.sizing)
+
+    @property
+    def around_script(self) -> str:
+        """The same for modules that stand once."""
+        return _abc_script(self.around, FAST) if self.around else self.abc_script
+
+
+def _abc_script(mapping: Mapping, sizing: Sizing) -> str:
+    steps = ("topo", mapping.buffer, "topo", "upsize -D {D}", "dnsize -D {D}")
+    text = ";".join((*mapping.commands, *steps))
+    return "+" + text.replace("{D}", str(sizing.aim_ps)).replace(" ", ",")
 
 
 FAST = Sizing(name="fast", aim_ps=10)
@@ -84,12 +103,12 @@ SMALL = Sizing(name="small", aim_ps=1_000_000)
 
 _BRENT_KUNG = Structure(name="brent_kung", booth=True)
 _HAN_CARLSON = Structure(name="han_carlson", booth=True, adder="han-carlson")
-KOGGE_STONE = Structure(name="kogge_stone", booth=True, adder="kogge-stone")
+_SKLANSKY = Structure(name="sklansky", booth=True, adder="sklansky")
 STRUCTURES = (
     _BRENT_KUNG,
     _HAN_CARLSON,
-    Structure(name="sklansky", booth=True, adder="sklansky"),
-    KOGGE_STONE,
+    _SKLANSKY,
+    Structure(name="kogge_stone", booth=True, adder="kogge-stone"),
     Structure(name="and_array"),
 )
 
@@ -127,11 +146,21 @@ RECIPES = tuple(
 
 ENGINE_RECIPES = (
     Recipe(structure=_BRENT_KUNG, mapping=_BALANCED_TWICE, sizing=FAST),
-    Recipe(structure=_BRENT_KUNG, mapping=_LEAST_AREA, sizing=SMALL),
+    Recipe(structure=_SKLANSKY, mapping=_SUPPORT, sizing=FAST, around=_BALANCED_TWICE),
+    Recipe(structure=_BRENT_KUNG, mapping=_LEAST_AREA, sizing=SMALL, around=_BALANCED_TWICE),
 )
-"""Recipes of engines whose parts are not measured apart: a fast and a small one."""
+"""Recipes of engines whose parts are not measured apart: a fast, a middle and a small one."""
 
-_BY_NAME: MappingType[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in RECIPES})
+AROUND = _BALANCED_TWICE
+"""Mapping of an engine's modules that stand once: the one that makes adders fastest."""
+
+_BY_NAME: MappingType[str, Recipe] = MappingProxyType(
+    {
+        recipe.name: recipe
+        for plain in RECIPES
+        for recipe in (plain, replace(plain, around=AROUND))
+    }
+)
 
 
 def recipe_named(name: str) -> Recipe:

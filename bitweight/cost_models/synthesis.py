@@ -43,12 +43,14 @@ class Source:
         verilog: Its text.
         top: Name of the top module.
         keep: Modules that stay modules; the top always does.
+        once: Those that stand once, the top among them; see ``Recipe.around``.
         memories: Memories that stay black boxes.
     """
 
     verilog: str
     top: str
     keep: frozenset[str] = frozenset()
+    once: frozenset[str] = frozenset()
     memories: tuple[Memory, ...] = ()
 
 
@@ -115,8 +117,10 @@ def synthesise(
         seen.add(text)
         elaborated.write_text(json.dumps(document))
         stems = {recipe: directory / f"s{number}_{place}" for place, recipe in enumerate(group)}
-        commands = [line for recipe in group for line in _map(recipe, liberty, stems[recipe])]
+        commands = [line for recipe in group for line in _map(source, recipe, liberty, stems[recipe])]
         _run_yosys([f"read_json {elaborated}", "design -save elaborated", *commands], elaborated)
+        for recipe in group:
+            _limit_again(stems[recipe], source.top, library)
         netlists += [_netlist(recipe, stems[recipe], source.top, library) for recipe in group]
     return netlists
 
@@ -177,19 +181,38 @@ def _elaborate(
     ]
 
 
-def _map(recipe: Recipe, liberty: Sequence[Path], stem: Path) -> list[str]:
+def _map(source: Source, recipe: Recipe, liberty: Sequence[Path], stem: Path) -> list[str]:
     files = " ".join(f"-liberty {file}" for file in liberty)
+    once = " ".join(sorted(source.once))
     return [
         "design -load elaborated",
+        f"abc {files} -script {recipe.around_script} {once}" if once else "",
+        # All that is mapped by now has no logic left.
         f"abc {files} -script {recipe.abc_script}",
         "opt_clean -purge",
         "setundef -zero",
         "splitnets",
         "opt_clean",
         "rename -enumerate",
+        *_write(stem),
+    ]
+
+
+def _write(stem: Path) -> list[str]:
+    return [
         f"write_verilog -noattr -noexpr -nohex -nodec -simple-lhs {stem}.v",
         f"write_json {stem}.json",
     ]
+
+
+def _limit_again(stem: Path, top: str, library: CellLibrary) -> None:
+    """Limit the fan-out of registers whose few gates ABC made many."""
+    mapped = stem.with_suffix(".json")
+    document = json.loads(mapped.read_text())
+    if limit_fanout(document["modules"], top, library):
+        mapped.write_text(json.dumps(document))
+        numbered = "rename -enumerate -pattern _f%_"
+        _run_yosys([f"read_json {mapped}", numbered, *_write(stem)], stem)
 
 
 def _memory_map(memories: Iterable[Memory]) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,78 @@ def test_a_register_of_many_loads_gets_a_tree_of_buffers(library: CellLibrary) -
     assert max(loads.count(one) for one in loads) == 16
     few = {**module, "cells": {"r": flip_flop, **dict(list(gates.items())[:40])}}
     assert limit_fanout({"top": few}, "top", library) == 0
+
+
+def test_a_register_that_leaves_through_many_ports_drives_each_by_a_buffer(
+    library: CellLibrary,
+) -> None:
+    flip_flop = {"type": "DFF", "connections": {"CK": [2], "D": [3], "Q": [4]}}
+    ports = {f"q{i}": {"direction": "output", "bits": [4]} for i in range(5)}
+    leaf = {
+        "ports": ports,
+        "netnames": {port: {"bits": [4]} for port in ports},
+        "cells": {"r": flip_flop},
+    }
+    top = {"ports": {}, "netnames": {}, "cells": {"l": {"type": "leaf", "connections": {}}}}
+    assert limit_fanout({"leaf": leaf, "top": top}, "top", library) == 5
+    bits = [tuple(leaf["ports"][port]["bits"]) for port in ports]
+    assert len(set(bits)) == 5
+    assert bits == [tuple(leaf["netnames"][port]["bits"]) for port in ports]
+
+
+def test_modules_that_stand_once_are_mapped_to_be_fast(
+    library: CellLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    run = synthesis._run_yosys  # noqa: SLF001 - what the tool is told is what is tested
+
+    def remember(commands: Iterable[str], beside: Path) -> None:
+        ran.extend(kept := list(commands))
+        run([line for line in kept if "if,-g" not in line], beside)
+
+    monkeypatch.setattr(synthesis, "_run_yosys", remember)
+    source = Source(
+        verilog=PAIR,
+        top="top",
+        keep=frozenset({"leaf", "middle"}),
+        once=frozenset({"top", "middle"}),
+    )
+    synthesise(source, library, [recipe_named("brent_kung/amap/small+if_g2")], tmp_path)
+    around, inside = [line for line in ran if line.startswith("abc ")]
+    assert around.endswith(" middle top")
+    assert "if,-g" in around
+    assert "upsize,-D,10;" in around
+    assert inside.endswith("amap,-m;topo;buffer,-c;topo;upsize,-D,1000000;dnsize,-D,1000000")
+
+
+def test_a_register_whose_gates_mapping_made_many_is_buffered_after_it(
+    library: CellLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+module top(input clk, input [59:0] a, output reg [59:0] q);
+  reg r;
+  reg [59:0] x;
+  always @(posedge clk) begin r <= a[0]; x <= a; q <= x & {60{r}}; end
+endmodule
+"""
+    calls: list[str] = []
+
+    def not_at_first(modules: dict[str, object], top: str, cells: CellLibrary) -> int:
+        calls.append(top)
+        return 0 if len(calls) == 1 else limit_fanout(modules, top, cells)
+
+    monkeypatch.setattr(synthesis, "limit_fanout", not_at_first)
+    (netlist,) = synthesise(Source(verilog=text, top="top"), library, [AMAP], tmp_path)
+    cells = json.loads(netlist.json.read_text())["modules"]["top"]["cells"].values()
+    inputs = [
+        bits[0]
+        for cell in cells
+        for pin, bits in cell["connections"].items()
+        if pin in {"A", "B", "D"}
+    ]
+    assert len(calls) == 2
+    assert max(inputs.count(bit) for bit in inputs) == 16
+    assert netlist.verilog.read_text().count(" BUF ") == 4
 
 
 def test_cells_that_were_not_mapped_are_refused(library: CellLibrary) -> None:

@@ -79,10 +79,12 @@ def engine_source(spec: DesignSpec) -> Source:
     """Return an engine with the modules that stay modules."""
     verilog = emit(spec)
     top = module_name(spec.name)
+    once, repeated = modules(verilog, top)
     return Source(
         verilog=verilog,
         top=top,
-        keep=kept_modules(verilog, top),
+        keep=once | repeated,
+        once=once,
         memories=tuple(
             Memory(module=block.module, words=block.words, width=block.width, copies=block.copies)
             for block in memories(verilog)
@@ -90,8 +92,12 @@ def engine_source(spec: DesignSpec) -> Source:
     )
 
 
-def kept_modules(verilog: str, top: str) -> frozenset[str]:
-    """Return the modules of emitted Verilog that keep their identity; see the module's text."""
+def modules(verilog: str, top: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return an engine's modules that keep their identity, as the module's text says.
+
+    Returns:
+        Those that stand once, the top among them, and those that stand more than once.
+    """
     children: dict[str, Counter[str]] = defaultdict(Counter)
     module = ""
     for line in verilog.splitlines():
@@ -100,4 +106,4 @@ def kept_modules(verilog: str, top: str) -> frozenset[str]:
         elif match := re.match(r"  (\w+)\s+\\?[^\s=]+ \($", line):
             children[module][match[1]] += 1
     repeated = {name for counts in children.values() for name, count in counts.items() if count > 1}
-    return frozenset({top, *children[top], *repeated})
+    return frozenset({top, *children[top]} - repeated), frozenset(repeated)

@@ -13,15 +13,13 @@ from functools import cache
 from bitweight.cost_models.composition import CALIBRATED_IN, calibration_sizes
 from bitweight.cost_models.measurements import NetlistPoint
 from bitweight.cost_models.recipes import (
+    AROUND,
     ENGINE_RECIPES,
-    FAST,
-    KOGGE_STONE,
     RECIPES,
-    STRUCTURES,
     Recipe,
     recipe_named,
 )
-from bitweight.sim.catalog import DESIGNS, ENGINES, address, design
+from bitweight.sim.catalog import DESIGNS, ENGINE_PES, ENGINES, address, design
 from bitweight.sim.pe.mac import MacSpec
 from bitweight.verify.characterise.netlists import DIGIT_LIST, LISTED_PE, PE_PREFIX
 
@@ -58,7 +56,7 @@ def recipes_for(address: Address, measured: Sequence[NetlistPoint]) -> tuple[Rec
     """Return the recipes that a design is tried with.
 
     All of them for a PE. For an engine those that made its PE smallest, and least in area x period;
-    a standard two if its PE is not measured apart. One for small sizes, which serve for
+    a standard three if its PE is not measured apart. One for small sizes, which serve for
     ratios of areas only.
 
     Args:
@@ -76,18 +74,8 @@ def recipes_for(address: Address, measured: Sequence[NetlistPoint]) -> tuple[Rec
         min(of_pe, key=lambda point: point.delay_ns * point.area_um2),
         min(of_pe, key=lambda point: point.area_um2),
     )
-    recipes = (recipe_named(name) for name in dict.fromkeys(point.recipe for point in best))
-    return tuple(_with_adders(recipe) for recipe in recipes)
-
-
-def _with_adders(recipe: Recipe) -> Recipe:
-    """Return a fast recipe with fast adders, if its PE had none to tell them apart by.
-
-    An engine of carry-save PEs still adds their words as it drains.
-    """
-    if recipe.sizing is FAST and recipe.structure is STRUCTURES[0]:
-        return replace(recipe, structure=KOGGE_STONE)
-    return recipe
+    names = dict.fromkeys(point.recipe for point in best)
+    return tuple(replace(recipe_named(name), around=AROUND) for name in names)
 
 
 def _pe_of(address: Address) -> Address | None:
@@ -96,8 +84,11 @@ def _pe_of(address: Address) -> Address | None:
     entry = "/".join(name.split("/")[:2])
     if entry not in ENGINES:
         return None
+    pe = ENGINES[entry].pe
+    if ENGINE_PES[pe.name] != pe:  # a tree's lanes are no PE by themselves
+        return None
     is_fused = any(setting.endswith(FUSED) for setting in settings)
-    return f"{PE_PREFIX}{ENGINES[entry].pe.name}", (FUSED,) if is_fused else ()
+    return f"{PE_PREFIX}{pe.name}", (FUSED,) if is_fused else ()
 
 
 def _pes() -> Iterator[Address]:

@@ -2,7 +2,7 @@ from bitweight.cost_models.technology import TECHNOLOGIES
 from bitweight.rtl.build import component, emit_top
 from bitweight.sim.catalog import DESIGNS, ENGINES
 from bitweight.sim.pe.digit import SparseDigitSpec
-from bitweight.verify.characterise.netlists import kept_modules, pe_spec, source
+from bitweight.verify.characterise.netlists import modules, pe_spec, source
 from bitweight.verify.characterise.operand_registers import RegisteredOperands, operand_ports
 from bitweight.verify.characterise.points import addresses
 
@@ -29,7 +29,7 @@ endmodule
 
 
 def test_repeated_modules_and_those_of_the_top_are_kept() -> None:
-    assert kept_modules(VERILOG, "top") == {"top", "array", "cell"}
+    assert modules(VERILOG, "top") == ({"top", "array"}, {"cell"})
 
 
 def test_every_design_of_the_catalog_and_every_pe_is_measured_in_every_technology() -> None:
