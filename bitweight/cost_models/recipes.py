@@ -1,10 +1,10 @@
 """Synthesis recipes: how arithmetic is built and how gates are mapped, as named values.
 
 Every processing element is given the same list, and every engine what proved best for its element:
-that maps the modules that stand more than once, and all others, a small part, are mapped to be fast.
-The front of smallest area over shortest period is kept, so that a baseline gets what its opponent
-gets. Structures matter only where there is an adder or a multiplier to build; mappings matter
-everywhere. A mapping is sized as fast as sizing makes it, or as small. Nothing is retimed.
+that maps the leaves that stand more than once; what is around them, a small part, is mapped to be
+fast. The front of smallest area over shortest period is kept, so that a baseline gets what its
+opponent gets. Structures matter only where there is an adder or a multiplier to build; mappings
+matter everywhere. A mapping is sized as fast as sizing makes it, or as small. Nothing is retimed.
 """
 
 from collections.abc import Mapping as MappingType
@@ -67,7 +67,7 @@ class Recipe:
         structure: How arithmetic is built.
         mapping: How logic becomes cells.
         sizing: What drive strengths are chosen for.
-        around: Mapping, sized to be fast, of modules that stand once; None to map them like others.
+        around: Mapping, sized to be fast, of what is around an engine's leaves; None: like them.
     """
 
     structure: Structure
@@ -88,7 +88,7 @@ class Recipe:
 
     @property
     def around_script(self) -> str:
-        """The same for modules that stand once."""
+        """The same for what is around an engine's leaves."""
         return _abc_script(self.around, FAST) if self.around else self.abc_script
 
 
@@ -152,14 +152,10 @@ ENGINE_RECIPES = (
 """Recipes of engines whose parts are not measured apart: a fast, a middle and a small one."""
 
 AROUND = _BALANCED_TWICE
-"""Mapping of an engine's modules that stand once: the one that makes adders fastest."""
+"""Mapping of what is around an engine's leaves: the one that makes adders fastest."""
 
 _BY_NAME: MappingType[str, Recipe] = MappingProxyType(
-    {
-        recipe.name: recipe
-        for plain in RECIPES
-        for recipe in (plain, replace(plain, around=AROUND))
-    }
+    {recipe.name: recipe for plain in RECIPES for recipe in (plain, replace(plain, around=AROUND))}
 )
 
 

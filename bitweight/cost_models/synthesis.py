@@ -43,14 +43,14 @@ class Source:
         verilog: Its text.
         top: Name of the top module.
         keep: Modules that stay modules; the top always does.
-        once: Those that stand once, the top among them; see ``Recipe.around``.
+        around: Those that a recipe maps apart; see ``Recipe.around``.
         memories: Memories that stay black boxes.
     """
 
     verilog: str
     top: str
     keep: frozenset[str] = frozenset()
-    once: frozenset[str] = frozenset()
+    around: frozenset[str] = frozenset()
     memories: tuple[Memory, ...] = ()
 
 
@@ -117,7 +117,9 @@ def synthesise(
         seen.add(text)
         elaborated.write_text(json.dumps(document))
         stems = {recipe: directory / f"s{number}_{place}" for place, recipe in enumerate(group)}
-        commands = [line for recipe in group for line in _map(source, recipe, liberty, stems[recipe])]
+        commands = [
+            line for recipe in group for line in _map(source, recipe, liberty, stems[recipe])
+        ]
         _run_yosys([f"read_json {elaborated}", "design -save elaborated", *commands], elaborated)
         for recipe in group:
             _limit_again(stems[recipe], source.top, library)
@@ -183,10 +185,10 @@ def _elaborate(
 
 def _map(source: Source, recipe: Recipe, liberty: Sequence[Path], stem: Path) -> list[str]:
     files = " ".join(f"-liberty {file}" for file in liberty)
-    once = " ".join(sorted(source.once))
+    around = " ".join(sorted(source.around))
     return [
         "design -load elaborated",
-        f"abc {files} -script {recipe.around_script} {once}" if once else "",
+        f"abc {files} -script {recipe.around_script} {around}" if around else "",
         # All that is mapped by now has no logic left.
         f"abc {files} -script {recipe.abc_script}",
         "opt_clean -purge",

@@ -79,12 +79,12 @@ def engine_source(spec: DesignSpec) -> Source:
     """Return an engine with the modules that stay modules."""
     verilog = emit(spec)
     top = module_name(spec.name)
-    once, repeated = modules(verilog, top)
+    around, leaves = modules(verilog, top)
     return Source(
         verilog=verilog,
         top=top,
-        keep=once | repeated,
-        once=once,
+        keep=around | leaves,
+        around=around,
         memories=tuple(
             Memory(module=block.module, words=block.words, width=block.width, copies=block.copies)
             for block in memories(verilog)
@@ -96,7 +96,8 @@ def modules(verilog: str, top: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return an engine's modules that keep their identity, as the module's text says.
 
     Returns:
-        Those that stand once, the top among them, and those that stand more than once.
+        Those that stand once, the top among them, or are made of others; and the leaves that stand
+        more than once.
     """
     children: dict[str, Counter[str]] = defaultdict(Counter)
     module = ""
@@ -106,4 +107,6 @@ def modules(verilog: str, top: str) -> tuple[frozenset[str], frozenset[str]]:
         elif match := re.match(r"  (\w+)\s+\\?[^\s=]+ \($", line):
             children[module][match[1]] += 1
     repeated = {name for counts in children.values() for name, count in counts.items() if count > 1}
-    return frozenset({top, *children[top]} - repeated), frozenset(repeated)
+    kept = {top, *children[top], *repeated}
+    leaves = {name for name in repeated if kept.isdisjoint(children[name])}
+    return frozenset(kept - leaves), frozenset(leaves)
