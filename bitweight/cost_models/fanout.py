@@ -6,7 +6,8 @@ slope alone takes several clocks. So before mapping, a net with more than ``_MOS
 register or a port of an inner module gets a tree of the library's buffers. Loads are counted
 through the modules that a net enters: a register of 16 columns drives what is inside of all. Where
 a register leaves its module through several ports, each port counts as what one buffer drives, for
-outside each of them is buffered by itself. PEs alone have no such net.
+outside each of them is buffered by itself. After mapping the same is done again, for gates too: a
+gate in one module may drive many others. PEs alone have no such net.
 """
 
 import itertools
@@ -170,11 +171,11 @@ def _leaving(module: Mapping[str, Any]) -> dict[int, list[Load]]:
 
 
 def _sources(module: Mapping[str, Any], library: CellLibrary, *, is_top: bool) -> Iterator[int]:
-    """Yield the bits that registers, other modules, memories and ports drive."""
+    """Yield the bits that cells of the library, other modules, memories and ports drive."""
     for cell in module["cells"].values():
         facts = library.cells.get(cell["type"])
         if facts is not None:
-            outputs = facts.outputs if facts.is_flip_flop else ()
+            outputs = facts.outputs
         elif cell["type"].startswith("$"):  # logic that ABC is still to map, and buffers itself
             outputs = ()
         else:
