@@ -12,6 +12,7 @@ from functools import cache
 
 from bitweight.cost_models.composition import CALIBRATED_IN, calibration_sizes
 from bitweight.cost_models.measurements import NetlistPoint
+from bitweight.cost_models.model_cost import mac_structures
 from bitweight.cost_models.recipes import (
     AROUND,
     ENGINE_RECIPES,
@@ -114,7 +115,8 @@ def _fused() -> Iterator[Address]:
 def _in_formats() -> Iterator[Address]:
     for name in _IN_FORMATS:
         for formats in _FORMATS:
-            yield f"{name}/{formats}", ()
+            for spec in mac_structures(design(f"{name}/{formats}")):
+                yield address(spec)
 
 
 @cache
