@@ -44,6 +44,10 @@ def compare(
             f"{', '.join(TECHNOLOGIES)}; default: all.",
         ),
     ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="File of `characterise` instead of the shipped data; repeat."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the page of designs.")
     ] = None,
@@ -56,7 +60,7 @@ def compare(
     seconds for a layer not shipped encoded. Designs: a page of pictures with the data behind them,
     next to what was published. Needs bitweight[report].
     """
-    if designs or technology or out is not None:
+    if designs or technology or data or out is not None:
         request = Request(
             designs=tuple(dict.fromkeys(designs or ())),
             formats=tuple(_forms(formats or ())),
@@ -64,6 +68,7 @@ def compare(
             trace=trace,
             layer=layer,
             technologies=tuple(dict.fromkeys(_split(technology or ()))),
+            data=tuple(data or ()),
         )
         _write_page(request, out, json)
         return

@@ -131,3 +131,8 @@ _TECHNOLOGIES = (
 
 TECHNOLOGIES: Mapping[str, Technology] = MappingProxyType({t.name: t for t in _TECHNOLOGIES})
 """Technologies whose measurements are shipped."""
+
+
+def title(name: str) -> str:
+    """Return what a technology is called in reports: one of a user's own goes by its name."""
+    return TECHNOLOGIES[name].title if name in TECHNOLOGIES else name

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bitweight.cost_models import TECHNOLOGIES
 from bitweight.cost_models.measurements import Measurements, NetlistPoint
+from bitweight.cost_models.technology import title
 from bitweight.reports.comparison.picture import Facts, Picture
 from bitweight.reports.comparison.style import NARROW_INCHES, hue, label_ends, styled
 from bitweight.reports.pareto import front
@@ -150,7 +150,7 @@ def _draw(found: Sequence[Curve], width: float) -> "Drawing":
         )
         for axes, technology in zip(panels, technologies, strict=True):
             _panel(axes, [curve for curve in found if curve.technology == technology], is_narrow)
-            axes.set_title(TECHNOLOGIES[technology].title)
+            axes.set_title(title(technology))
     return drawing
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bitweight.cost_models import TECHNOLOGIES
+from bitweight.cost_models.technology import title
 from bitweight.reports.comparison.area_delay import plain_ticks
 from bitweight.reports.comparison.operating import Operating
 from bitweight.reports.comparison.picture import Facts, Picture
@@ -111,7 +111,7 @@ def _draw(
             _panel(area, found, kept, "area_um2", is_labelled=True)
             energy.set_ylabel("energy, pJ per MAC")
             area.set_ylabel("cells and memories, µm²")
-            energy.set_title(TECHNOLOGIES[technology].title)
+            energy.set_title(title(technology))
     return drawing
 
 

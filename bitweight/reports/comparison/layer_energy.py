@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bitweight.cost_models import TECHNOLOGIES, Provenance, estimate
+from bitweight.cost_models import Provenance, estimate
 from bitweight.cost_models.measurements import Measurements
+from bitweight.cost_models.technology import title
 from bitweight.reports.comparison.operating import Operating
 from bitweight.reports.comparison.picture import Facts, Picture
 from bitweight.reports.comparison.style import INK, NARROW_INCHES, PARTS, hue, styled
@@ -98,7 +99,7 @@ def picture(found: Sequence[LayerEnergy], facts: Facts) -> Picture:
         name="layer_energy",
         title="Where the energy of each layer goes",
         reading=(
-            f"Engine energy per multiply-accumulate in {TECHNOLOGIES[first].title}, by component, "
+            f"Engine energy per multiply-accumulate in {title(first)}, by component, "
             "each design at its clock of greatest throughput per area. Paler bars are not "
             f"measured but composed.{elsewhere}"
         ),

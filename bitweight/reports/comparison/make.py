@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bitweight.cost_models import TECHNOLOGIES
 from bitweight.cost_models.estimates import LEFT_OUT
-from bitweight.cost_models.measurements import shipped
+from bitweight.cost_models.measurements import Measurements, load, shipped
 from bitweight.reports.comparison.operating import Run
 from bitweight.reports.comparison.page import Page, check_replaceable, files, write
 from bitweight.reports.comparison.study import Study, missing, pictures
@@ -34,6 +34,7 @@ class Request:
         trace: Trace file; None for the shipped example.
         layer: Layer of it; None for all, and for the table its first.
         technologies: Names; empty for all.
+        data: Data files instead of those that are shipped.
     """
 
     designs: tuple[str, ...]
@@ -42,6 +43,7 @@ class Request:
     trace: Path | None
     layer: str | None
     technologies: tuple[str, ...]
+    data: tuple[Path, ...] = ()
 
     @property
     def command(self) -> str:
@@ -50,8 +52,27 @@ class Request:
         words += ["--formats", ",".join(self.named)] if self.named else []
         words += [] if self.trace is None else ["--trace", self.trace.name]
         words += [] if self.layer is None else ["--layer", self.layer]
-        words += ["--technology", ",".join(self.technologies or TECHNOLOGIES), "-o page"]
-        return " ".join(words)
+        words += [word for path in self.data for word in ("--data", path.name)]
+        if not self.data:
+            words += ["--technology", ",".join(self.technologies or TECHNOLOGIES)]
+        return " ".join([*words, "-o page"])
+
+    @property
+    def measured(self) -> tuple[Measurements, ...]:
+        """Measured points of each technology.
+
+        Raises:
+            ValueError: If a technology is unknown or comes twice, or a file holds something else.
+        """
+        if not self.data:
+            return tuple(map(shipped, self.technologies or TECHNOLOGIES))
+        if self.technologies:
+            raise ValueError("--data must come without --technology: a file names its own")
+        found = tuple(map(load, self.data))
+        names = [one.technology for one in found]
+        if len(set(names)) < len(names):
+            raise ValueError(f"--data must be files of different technologies, not {names}")
+        return found
 
 
 def make(
@@ -82,7 +103,7 @@ def make(
 
 
 def _study(request: Request) -> Study:
-    data = tuple(map(shipped, request.technologies or TECHNOLOGIES))
+    data = request.measured
     trace = Trace.example() if request.trace is None else Trace.load(request.trace)
     names = () if request.layer is None else (request.layer,)
     table_layer = request.layer or (

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bitweight.cost_models import TECHNOLOGIES, Figure, Provenance
+from bitweight.cost_models import Figure, Provenance
 from bitweight.cost_models.layer_time import layer_cost
 from bitweight.cost_models.model_cost import ModelRun
 from bitweight.cost_models.roofline import Roof, RooflinePoint, roof, roofline
 from bitweight.cost_models.system import System
+from bitweight.cost_models.technology import title
 from bitweight.reports.comparison.area_delay import plain_ticks
 from bitweight.reports.comparison.operating import Operating
 from bitweight.reports.comparison.picture import Facts, Note, Picture
@@ -148,7 +149,7 @@ def picture(found: Sequence[Under], facts: Facts) -> Picture:
         reading=(
             "Each point is a kind of layer of the workload: what a design attains of the "
             "products that a byte of DRAM feeds, at its clock of greatest throughput per area in "
-            f"{TECHNOLOGIES[found[0].technology].title}. The slope is DRAM "
+            f"{title(found[0].technology)}. The slope is DRAM "
             f"({system.dram.name}, {system.dram.bandwidth_gbs:g} GB/s), the level lines are the "
             "arrays' peaks."
         ),

@@ -7,9 +7,9 @@ costs behind the ratio, and quotes what it found.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bitweight.cost_models import TECHNOLOGIES
 from bitweight.cost_models.measurements import NetlistPoint
 from bitweight.cost_models.published import Published
+from bitweight.cost_models.technology import title
 from bitweight.reports.comparison.operating import Operating
 from bitweight.reports.comparison.picture import Note
 from bitweight.reports.comparison.ratios import BEST, Pair, Ratio
@@ -83,7 +83,7 @@ def _heading(pair: Pair, what: str, goal: Published, short: int, of: int) -> str
 
 
 def _title(ratio: Ratio) -> str:
-    return TECHNOLOGIES[ratio.data.technology].title
+    return title(ratio.data.technology)
 
 
 def _parts_um2(which: Operating) -> dict[str, float]:

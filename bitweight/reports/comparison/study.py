@@ -7,6 +7,7 @@ from typing import Any
 
 from bitweight.cost_models import TECHNOLOGIES, Provenance
 from bitweight.cost_models.measurements import Measurements
+from bitweight.cost_models.technology import title
 from bitweight.reports.comparison import (
     area_delay,
     format_table,
@@ -59,7 +60,7 @@ class Study:
     @property
     def technologies(self) -> tuple[str, ...]:
         """Technologies, in words."""
-        return tuple(str(TECHNOLOGIES[one.technology]) for one in self.data)
+        return tuple(str(TECHNOLOGIES.get(one.technology, one.technology)) for one in self.data)
 
     def facts(self, designs: Sequence[str], known: Sequence[Provenance | None]) -> Facts:
         """Return what a picture states of itself."""
@@ -107,9 +108,9 @@ def missing(study: Study) -> list[str]:
                 f"{one.technology} must hold netlists of {', '.join(absent)}, and has none; "
                 "`bitweight characterise` makes them"
             )
-        title = TECHNOLOGIES[one.technology].title
+        name = title(one.technology)
         if absent:
-            texts.append(f"No netlists in {title}: {', '.join(absent)}.")
+            texts.append(f"No netlists in {name}: {', '.join(absent)}.")
         idle = [
             run.design
             for run in study.runs
@@ -117,7 +118,7 @@ def missing(study: Study) -> list[str]:
             and not any(has_energy(s, one) for s in structures(run.spec))
         ]
         if idle:
-            texts.append(f"No gate-level runs, and so no energy, in {title}: {', '.join(idle)}.")
+            texts.append(f"No gate-level runs, and so no energy, in {name}: {', '.join(idle)}.")
     return texts
 
 
@@ -126,17 +127,15 @@ def _pes(study: Study) -> Picture:
     base = {name for run in study.runs if run.design in BASELINES for name in pe_names(run.spec)}
     addresses = [(name, ways) for name in names for ways in _PE_WAYS]
     found = area_delay.curves(study.data, addresses, base)
-    title = "Processing elements: area against delay"
     facts = study.facts([name.removeprefix("pe:") for name in names], [Provenance.MEASURED])
-    return area_delay.picture("pes", title, found, facts)
+    return area_delay.picture("pes", "Processing elements: area against delay", found, facts)
 
 
 def _engines(study: Study) -> Picture:
     addresses = [address(spec) for run in study.runs for spec in structures(run.spec)]
     found = area_delay.curves(study.data, addresses, BASELINES)
-    title = "Whole engines: area against delay"
     facts = study.facts([run.design for run in study.runs], [Provenance.MEASURED])
-    return area_delay.picture("engines", title, found, facts)
+    return area_delay.picture("engines", "Whole engines: area against delay", found, facts)
 
 
 def _ratios(study: Study, points: Mapping[str, Mapping[str, Sequence[Operating]]]) -> Picture:
