@@ -74,16 +74,18 @@ class _Build:
 
     Attributes:
         point: The measured netlist.
-        cells: Multiply-accumulates per clock relative to that netlist.
         ratios: Area of each component of the spec relative to that netlist; empty if it is the
             spec's own.
+        played: Name and settings of the design whose gate-level runs tell its energies.
+        cells: Multiply-accumulates per clock relative to that design.
         memories: Memories of the spec.
         provenance: ``measured``, or ``composed``.
     """
 
     point: NetlistPoint
-    cells: float
     ratios: Mapping[str, float]
+    played: Address
+    cells: float
     memories: tuple[Memory, ...]
     provenance: Provenance
 
@@ -116,13 +118,7 @@ def _(
     data = _data(technology)
     _check_clock(clock_mhz)
     wished = address(spec)
-    points = _of(data.netlists, wished)
-    if points:
-        point = _fastest_enough(points, wished, data, clock_mhz)
-        build = _own(point)
-    else:
-        build = _compose(spec, data, clock_mhz)
-    return _cost(build, wished, data, clock_mhz, activity)
+    return _cost(_build(spec, data, clock_mhz), wished, data, clock_mhz, activity)
 
 
 @estimate.register
@@ -146,6 +142,21 @@ def _(
     wished = pe_address(spec)
     point = _fastest_enough(_of(data.netlists, wished), wished, data, clock_mhz)
     return _cost(_own(point), wished, data, clock_mhz, activity)
+
+
+def _build(spec: DesignSpec, data: Measurements, clock_mhz: float) -> _Build:
+    """Return the smallest netlist of an engine that runs at a clock, or one of another size."""
+    wished, default = address(spec), default_size(spec)
+    own = _of(data.netlists, wished)
+    is_fast_enough = any(point.delay_ns <= 1000 / clock_mhz for point in own)
+    can_compose = default != spec and bool(_of(data.netlists, address(default)))
+    if can_compose and not is_fast_enough:
+        return _compose(spec, default, data, clock_mhz)
+    build = _own(_fastest_enough(own, wished, data, clock_mhz))
+    if can_compose and not _runs_of(wished, data):
+        cells = spec.peak_macs / default.peak_macs
+        return replace(build, played=address(default), cells=cells)
+    return build
 
 
 def has_runs(spec: DesignSpec, technology: str | Measurements) -> bool:
@@ -206,25 +217,25 @@ def _text(wished: Address) -> str:
 def _own(point: NetlistPoint) -> _Build:
     return _Build(
         point=point,
-        cells=1.0,
         ratios={},
+        played=(point.design, point.settings),
+        cells=1.0,
         memories=point.memories,
         provenance=Provenance.MEASURED,
     )
 
 
-def _compose(spec: DesignSpec, data: Measurements, clock_mhz: float) -> _Build:
-    default = default_size(spec)
-    wished = address(default)
-    points = _of(data.netlists, wished)
-    small = small_netlists(spec.name, data) if points and default != spec else ()
+def _compose(spec: DesignSpec, default: DesignSpec, data: Measurements, clock_mhz: float) -> _Build:
+    small = small_netlists(spec.name, data)
     if not small:
         raise ValueError(_missing("netlist", address(spec), data))
-    point = _fastest_enough(points, wished, data, clock_mhz)
+    played = address(default)
+    point = _fastest_enough(_of(data.netlists, played), played, data, clock_mhz)
     return _Build(
         point=point,
-        cells=spec.peak_macs / default.peak_macs,
         ratios=area_ratios(spec, default, small),
+        played=played,
+        cells=spec.peak_macs / default.peak_macs,
         memories=memory_sizes(spec, point, small),
         provenance=Provenance.COMPOSED,
     )
@@ -280,7 +291,7 @@ def _memory_um2(memories: Iterable[Memory], data: Measurements) -> Figure:
 
 def _with_energy(cost: Cost, build: _Build, data: Measurements, activity: Activity) -> Cost:
     """Add the energy of an activity, its clocks and its multiply-accumulates."""
-    measured, runs = _runs(build.point, data)
+    measured, runs = _runs(build.point, build.played, data)
     events = event_energies(measured.blocks[0].module, runs)
     slots_per_clock = events.slots_per_clock * build.cells
     clocks = round((activity.digits + activity.idle_slots) / slots_per_clock)
@@ -319,9 +330,10 @@ def _with_energy(cost: Cost, build: _Build, data: Measurements, activity: Activi
     )
 
 
-def _runs(point: NetlistPoint, data: Measurements) -> tuple[NetlistPoint, list[EnergyPoint]]:
-    """Return the netlist of this design that ran, nearest to ``point``, and its runs."""
-    wished = (point.design, point.settings)
+def _runs(
+    point: NetlistPoint, wished: Address, data: Measurements
+) -> tuple[NetlistPoint, list[EnergyPoint]]:
+    """Return the netlist of a design that ran, nearest to ``point``, and its runs."""
     runs = _runs_of(wished, data)
     if not runs:
         raise ValueError(_missing("gate-level run", wished, data))

@@ -77,6 +77,17 @@ def test_a_composed_size_is_costed_with_its_memories() -> None:
         estimate(design(NAME, ["rows=8", "pe.acc_width=40"]), data, clock_mhz=100)
 
 
+def test_a_size_whose_own_netlist_is_too_slow_is_composed_of_a_faster_one() -> None:
+    fast = replace(built(DEFAULT, 16, 16), target_ns=2.0, delay_ns=2.0)
+    data = Measurements(technology="sg13g2", header={}, netlists=(fast, *SMALL), energies=())
+    small = design(NAME, ["rows=4", "cols=4"])
+    assert estimate(small, data, clock_mhz=200).area_um2.provenance is Provenance.MEASURED
+    assert estimate(small, data, clock_mhz=400).area_um2.provenance is Provenance.COMPOSED
+    alone = replace(data, netlists=tuple(SMALL))
+    with pytest.raises(ValueError, match="must be at most 250 MHz"):
+        estimate(small, alone, clock_mhz=400)
+
+
 def test_quantities_count_cells_edges_and_skews() -> None:
     counts = quantities((3, 4))
     skew_of_rows = sum(range(3))
