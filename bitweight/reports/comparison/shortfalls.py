@@ -7,12 +7,14 @@ costs behind the ratio, and quotes what it found.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bitweight.cost_models.measurements import NetlistPoint
+from bitweight.cost_models.measurements import EnergyPoint, Measurements, NetlistPoint
 from bitweight.cost_models.published import Published
 from bitweight.cost_models.technology import title
 from bitweight.reports.comparison.operating import Operating
 from bitweight.reports.comparison.picture import Note
 from bitweight.reports.comparison.ratios import BEST, Pair, Ratio
+from bitweight.sim.catalog import ENGINE_PES, pe_address
+from bitweight.sim.spec import PeSpec
 
 Parts = Callable[[Operating], Mapping[str, float]]
 
@@ -67,7 +69,8 @@ def _area_note(pair: Pair, goal: Published, short: Sequence[Ratio], of: int) -> 
 
 def _energy_note(pair: Pair, goal: Published, short: Sequence[Ratio], of: int) -> Note:
     sentences = [
-        f"{_title(ratio)}: {ratio.energy:.2f}{_added(ratio, _parts_pj)}{_registers(ratio)}."
+        f"{_title(ratio)}: {ratio.energy:.2f}{_added(ratio, _parts_pj)}{_registers(ratio)}"
+        f"{_glitches(ratio)}."
         for ratio in short
     ]
     return Note(
@@ -119,6 +122,35 @@ def _registers(ratio: Ratio) -> str:
     if one <= other * (1 + _NOTABLE):
         return ""
     return f"; it clocks {one} flip-flops where the baseline clocks {other}"
+
+
+def _glitches(ratio: Ratio) -> str:
+    """Say what the cells' delays, without which engines are run, add to the energy of PEs."""
+    sides = {"its own": ratio.optimised, "the baseline's": ratio.baseline}
+    shares = {whose: glitch_share(which.spec.pe, ratio.data) for whose, which in sides.items()}
+    known = [f"{share:.0%} to {whose} PE" for whose, share in shares.items() if share is not None]
+    return f"; glitches, which are left out, would add {' and '.join(known)}" if known else ""
+
+
+def glitch_share(pe: PeSpec, data: Measurements) -> float | None:
+    """Return the energy that glitches add to a PE on real operands, in parts of what is without.
+
+    None if the PE was not run with the cells' delays.
+    """
+    wished = pe_address(pe) if isinstance(pe, type(ENGINE_PES[pe.name])) else None
+    runs = [
+        run
+        for run in data.energies
+        if (run.design, run.settings) == wished and run.busy_slots and not run.is_drawn
+    ]
+    delayed, settled = (
+        sum(_total_pj(run) for run in runs if run.glitches is wanted) for wanted in (True, False)
+    )
+    return delayed / settled - 1 if delayed else None
+
+
+def _total_pj(run: EnergyPoint) -> float:
+    return sum(block.switching_pj + block.internal_pj + block.clock_pj for block in run.blocks)
 
 
 def _flip_flops(point: NetlistPoint) -> int:

@@ -4,8 +4,8 @@ A PE plays a few outputs of every layer of the shipped trace, drawn operands, an
 a tile of a real layer at full occupancy, and nothing at all. What a run computes is held against
 the model, or the run is refused.
 
-MACs and carry-save PEs run their streams a second time with the cells' delays: that is what
-glitches add.
+MACs, carry-save and same-weight PEs run their streams a second time with the cells' delays: that is
+what glitches add.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +24,7 @@ from bitweight.cost_models.measurements import EnergyPoint, NetlistPoint, load
 from bitweight.sim.catalog import design
 from bitweight.sim.pe.carry_save_mac import CarrySaveMacSpec
 from bitweight.sim.pe.mac import MacSpec
+from bitweight.sim.pe.same_weight_mac import SameWeightMacSpec
 from bitweight.sim.spec import PeSpec
 from bitweight.verify.characterise.data_file import Address, write_points
 from bitweight.verify.characterise.gates import OPERAND_REGISTERS, circuits
@@ -42,6 +43,7 @@ NOT_RUN = frozenset({LISTED_PE, DIGIT_LIST})
 """Parts that are measured in area and delay alone, to be held against published ones."""
 
 _IDLE_CLOCKS = 256
+_WITH_DELAYS = (MacSpec, CarrySaveMacSpec, SameWeightMacSpec)
 _DRAWN = ("normal:20", "uniform")
 _SEED = 0
 # Outputs of a layer that a PE plays, and k of each at most.
@@ -179,7 +181,7 @@ def _pe_energies(meter: _Meter, spec: PeSpec) -> Iterator[EnergyPoint]:
         slots = (stream.busy_slots, stream.idle_slots)
         slots_a_clock = round(sum(slots) / stream.clocks)
         yield meter.energy(name, play_stream(meter.circuit, spec, name, stream), slots)
-        if isinstance(spec, MacSpec | CarrySaveMacSpec):
+        if isinstance(spec, _WITH_DELAYS):
             delayed = with_delays(meter.circuit, meter.power)
             run = play_stream(meter.circuit, spec, name, stream, delayed)
             yield meter.energy(name, run, slots, glitches=True)

@@ -7,6 +7,7 @@ import pytest
 from made_up_data import SLOTS, made_up
 
 from bitweight.cost_models import Provenance
+from bitweight.cost_models.measurements import BlockEnergy, EnergyPoint
 from bitweight.cost_models.published import Evidence, Published
 from bitweight.reports.comparison.operating import (
     Operating,
@@ -18,7 +19,7 @@ from bitweight.reports.comparison.operating import (
     operate,
 )
 from bitweight.reports.comparison.ratios import BEST, EQUAL, Pair, Ratio, ratios
-from bitweight.reports.comparison.shortfalls import notes
+from bitweight.reports.comparison.shortfalls import glitch_share, notes
 from bitweight.sim import design, layers
 from bitweight.workloads import Layer
 
@@ -140,6 +141,31 @@ def test_what_falls_short_is_told_with_its_factors_and_parts() -> None:
         energy.text
     )
     assert "dilute" in scope.text
+
+
+def test_the_share_of_glitches_is_that_of_the_same_operands() -> None:
+    settled = EnergyPoint(
+        design="pe:mac",
+        settings=(),
+        target_ns=4.0,
+        recipe="r",
+        stream="a layer",
+        clocks=9,
+        busy_slots=8,
+        idle_slots=0,
+        blocks=(BlockEnergy(module="pe_mac", switching_pj=3.0, internal_pj=4.0, clock_pj=1.0),),
+    )
+    block = replace(settled.blocks[0], switching_pj=7.0)
+    delayed = replace(settled, blocks=(block,), glitches=True)
+    drawn = replace(delayed, stream="uniform", blocks=(replace(block, switching_pj=99.0),))
+    data = replace(DATA, energies=(settled, delayed, drawn))
+    assert glitch_share(MAC.spec.pe, data) == 0.5
+    assert glitch_share(CARRY_SAVE.spec.pe, data) is None
+    assert glitch_share(design("adder_tree/same_weight").pe, data) is None
+    ratio = replace(
+        both(energy=9.0)[0], data=replace(DATA, energies=(*DATA.energies, *data.energies))
+    )
+    assert "would add 50% to the baseline's PE" in notes([ratio])[0].text
 
 
 def test_what_is_reached_has_no_note() -> None:
