@@ -53,7 +53,7 @@ _CUBE: Sizes = (
 )
 _TREE: Sizes = ((4, 2), (8, 2), (16, 2), (4, 4), (8, 4), (16, 4))
 _COLUMNS: Sizes = ((1, 4), (1, 8), (2, 4), (2, 8), (4, 4))
-_BLOCKS: Sizes = ((1, 2), (1, 4), (1, 8), (2, 2), (2, 4), (3, 4))
+_BLOCKS: Sizes = ((1, 2), (1, 4), (1, 8), (2, 2), (2, 4), (3, 4), (3, 8))
 _LANES: Sizes = ((4,), (8,), (12,))
 
 
@@ -99,13 +99,18 @@ def _(spec: DecodedSpec) -> Any:
 
 
 def calibration_sizes(spec: DesignSpec) -> tuple[DesignSpec, ...]:
-    """Return the small sizes whose netlists calibrate the composition of ``spec``."""
+    """Return the small sizes whose netlists calibrate the composition of ``spec``.
+
+    The size of the catalog entry is none of them, even where it is small: it has netlists of other
+    recipes.
+    """
     name, _ = address(spec)
     fields = size_fields(spec)
-    return tuple(
+    small = (
         design(name, [f"{field}={size}" for field, size in zip(fields, sizes, strict=True)])
         for sizes in _calibration(spec)
     )
+    return tuple(one for one in small if one != design(name))
 
 
 @singledispatch

@@ -71,7 +71,7 @@ _FAMILIES = (
         title="Lattice iCE40 UltraPlus",
         device="any, not placed",
         lut_inputs=4,
-        dsp="16 x 16 multiplier with accumulator",
+        dsp="none used",
         bram_kbit=4,
     ),
 )

@@ -68,12 +68,10 @@ class _Flow:
 
     Attributes:
         synthesis: yosys command; ``{top}`` is the module.
-        dsp: What it is told where DSP blocks may be used.
-        no_dsp: What it is told where not.
+        no_dsp: What it is told where DSP blocks may not be used.
     """
 
     synthesis: str
-    dsp: str = ""
     no_dsp: str = ""
 
 
@@ -88,7 +86,9 @@ _FLOWS: Mapping[str, _Flow] = MappingProxyType(
             synthesis="synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top {top}",
             no_dsp=" -nodsp",
         ),
-        "ice40": _Flow(synthesis="synth_ice40 -device u -top {top}", dsp=" -dsp"),
+        # Without -dsp: told to use DSP blocks, yosys 0.70 makes 4 of the 12 multipliers of a chain
+        # of MACs (systolic_ws/mac), and no logic in place of the others.
+        "ice40": _Flow(synthesis="synth_ice40 -device u -top {top}"),
     }
 )
 
@@ -101,7 +101,7 @@ _CELLS: Mapping[str, tuple[str, int]] = MappingProxyType(
         r"RAM(32|64)X1D": ("luts", 2),
         r"RAM(32|64)M|RAM128X1D": ("luts", 4),
         r"FD[RSCP]E(_1)?|SB_DFF\w*": ("ffs", 1),
-        r"DSP48E1|SB_MAC16": ("dsps", 1),
+        r"DSP48E1": ("dsps", 1),
         r"RAMB18E1|SB_RAM40_4K": ("brams", 1),
         r"RAMB36E1": ("brams", 2),
         r"CARRY4|MUXF[78]|SB_CARRY|\$scopeinfo": ("", 0),
@@ -137,7 +137,7 @@ def implement(verilog: str, top: str, family: str, *, with_dsp: bool = True) -> 
     with tempfile.TemporaryDirectory(prefix="bitweight-") as name:
         folder = Path(name)
         (folder / "in.v").write_text(without_brackets(verilog))
-        options = flow.dsp if with_dsp else flow.no_dsp
+        options = "" if with_dsp else flow.no_dsp
         (folder / "run.ys").write_text(
             f"read_verilog in.v\n{flow.synthesis.format(top=top)}{options}\n"
             "tee -q -o stat.json stat -json\n"
@@ -171,7 +171,8 @@ def tool_versions(families: Iterable[str] = FAMILIES) -> str:
 def flow_commands() -> dict[str, str]:
     """Return what is run for each family, as a data file tells it."""
     return {
-        name: f"{flow.synthesis.format(top='TOP')} [{(flow.dsp or flow.no_dsp).strip()}]"
+        name: flow.synthesis.format(top="TOP")
+        + (f" [{flow.no_dsp.strip()}]" if flow.no_dsp else "")
         + (f"; nextpnr-ecp5 {' '.join(_PLACE)}" if FAMILIES[name].is_placed else "")
         for name, flow in _FLOWS.items()
     }
