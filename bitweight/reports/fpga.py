@@ -29,7 +29,8 @@ What the Verilog of each design takes of an FPGA, as open tools place it. `bitwe
 - PEs stand behind operand registers, one for each operand bit, which are counted; digit PEs have
   their own. Decoders turn one beat of packed words to weights between registers. Engines are at a
   small size, which their settings tell. What is left empty was not made yet.
-- DSP blocks: {dsp}. What could not use one has no row without.
+- DSP blocks: {dsp}. What could not use one has no row without. Told to use iCE40's, yosys 0.70
+  makes 4 of the 12 multipliers of `systolic_ws/mac` and nothing in place of the others.
 
 ## PEs and decoders
 

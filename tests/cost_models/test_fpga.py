@@ -65,7 +65,6 @@ NOT_MADE = {
     ("addsub/i2_s", "ecp5"),
     ("addsub/trit_planes", "ecp5"),
     ("addsub/trit_nine", "ecp5"),
-    ("decoder/nf3", "xc7"),
 }
 EVERY = [(name, family) for name in DESIGNS for family in FAMILIES]
 
@@ -107,8 +106,12 @@ def test_every_pe_of_integers_has_its_costs(family: str) -> None:
         assert point.luts + point.dsps > 0
     for name in ("seedlm4", "seedlm3", "nf4", "nf3", "dual_grained"):
         assert points[family, f"decoder:{name}", (), True].luts > 0
-    assert points[family, "pe:mac", (), True].dsps == 1
-    assert points[family, "pe:mac", (), False].dsps == 0
+    plain = points[family, "pe:mac", (), True]
+    if family == "ice40":  # whose flow uses none; see cost_models.fpga_flow
+        assert plain.dsps == 0
+    else:
+        assert plain.dsps == 1
+        assert points[family, "pe:mac", (), False].dsps == 0
 
 
 def test_costs_of_a_design_are_those_of_its_pe_and_of_the_sizes_that_were_made() -> None:

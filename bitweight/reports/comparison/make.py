@@ -113,7 +113,7 @@ def _study(request: Request) -> Study:
     designs = tuple(variants(DesignAxis(names=request.designs or tuple(ENGINES))))
     ready = shipped_weights(table_layer) if request.trace is None else {}
     return Study(
-        runs=tuple(_run(variant, layers) for variant in designs),
+        runs=tuple(run_on(variant, layers) for variant in designs),
         data=data,
         formats=tuple(compare_formats(trace.layer(table_layer), request.formats, ready=ready)),
         formats_layer=table_layer,
@@ -122,7 +122,12 @@ def _study(request: Request) -> Study:
     )
 
 
-def _run(variant: Variant, layers: TraceLayers) -> Run:
+def run_on(variant: Variant, layers: TraceLayers) -> Run:
+    """Return what a design makes of layers.
+
+    Raises:
+        ValueError: If it cannot run one of them, before any runs.
+    """
     sources = list(layer_sources(layers))
     for source in sources:
         source.check(variant.spec, variant.weights)

@@ -57,8 +57,9 @@ def recipes_for(address: Address, measured: Sequence[NetlistPoint]) -> tuple[Rec
     """Return the recipes that a design is tried with.
 
     All of them for a PE. For an engine those that made its PE smallest, and least in area x period;
-    a standard three if its PE is not measured apart. One for small sizes, which serve for
-    ratios of areas only.
+    a standard three if its PE is not measured apart, and for bit-slice engines too, which are
+    baselines and as much lists of digits as PEs. One for small sizes, which serve for ratios of
+    areas only.
 
     Args:
         address: The design.
@@ -75,8 +76,10 @@ def recipes_for(address: Address, measured: Sequence[NetlistPoint]) -> tuple[Rec
         min(of_pe, key=lambda point: point.delay_ns * point.area_um2),
         min(of_pe, key=lambda point: point.area_um2),
     )
-    names = dict.fromkeys(point.recipe for point in best)
-    return tuple(replace(recipe_named(name), around=AROUND) for name in names)
+    recipes = [replace(recipe_named(point.recipe), around=AROUND) for point in best]
+    if address[0].startswith("bit_slice/"):
+        recipes += ENGINE_RECIPES
+    return tuple(dict.fromkeys(recipes))
 
 
 def _pe_of(address: Address) -> Address | None:
