@@ -14,22 +14,18 @@ from bitweight.cost_models.model_cost import (
     ModelCost,
     ModelRun,
     compared_designs,
+    least_energy,
     mac_structures,
     model_cost,
     name_with_format,
-    total_energy_pj,
-    total_time_us,
 )
 from bitweight.cost_models.system import DRAMS, System
+from bitweight.reports.whole_models import COLUMNS, number, row
 from bitweight.sim import design
 from bitweight.sim.spec import DesignSpec
 from bitweight.workloads.phase import Phase
 from bitweight.workloads.settings import nearest
 
-_SIDE_BY_SIDE = (
-    *("phase", "design", "format", "linear ms", "limit", "linear mJ", "DRAM mJ"),
-    *("attention ms", "attention mJ", "energy known as"),
-)
 _BY_LAYER = (
     *("phase", "layer", "m", "n", "k", "calls", "cycles"),
     *("array ms", "buffers ms", "DRAM ms", "limit", "energy mJ"),
@@ -121,7 +117,7 @@ def print_models(
     where = f"{measured.technology} at {clock_mhz:g} MHz with {options.system.dram.name}"
     typer.echo(f"{options.model} in {where}")
     if name is None:
-        print_table(_SIDE_BY_SIDE, [_side_by_side(cost) for cost in found])
+        print_table(COLUMNS, [row(cost) for cost in found])
     else:
         print_table(_BY_LAYER, [_by_layer(cost, one) for cost in found for one in cost.layers])
         for cost in found:
@@ -162,26 +158,9 @@ def _costs(
                 except ValueError as error:
                     refused[name_with_format(one)] = str(error)
             if known:
-                costs.append(min(known, key=lambda one: one.linear_energy_pj.total))
+                costs.append(least_energy(known))
             advance(done, len(runs) * len(specs))
     return costs, refused
-
-
-def _side_by_side(cost: ModelCost) -> list[object]:
-    energy = cost.linear_energy_pj
-    attention = total_energy_pj(cost.attention).total
-    return [
-        str(cost.run.phase),
-        cost.design,
-        cost.format,
-        _number(cost.linear_time_us / 1e3),
-        str(cost.limit),
-        _number(energy.total / 1e9),
-        _number(energy.parts["dram"] / 1e9),
-        _number(total_time_us(cost.attention) / 1e3) if cost.attention else "-",
-        _number(attention / 1e9) if cost.attention else "-",
-        str(energy.provenance),
-    ]
 
 
 def _by_layer(cost: ModelCost, layer: LayerCost) -> list[object]:
@@ -190,20 +169,16 @@ def _by_layer(cost: ModelCost, layer: LayerCost) -> list[object]:
         str(cost.run.phase),
         layer.name,
         *(layer.m, layer.n, layer.k, layer.calls, layer.counts.cycles),
-        *(_number(layer.calls * time / 1e3) for time in times),
+        *(number(layer.calls * time / 1e3) for time in times),
         str(layer.limit),
-        _number(layer.calls * layer.energy_pj.total / 1e9),
+        number(layer.calls * layer.energy_pj.total / 1e9),
     ]
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}" if value < 10_000 else f"{value:.0f}"
 
 
 def _total(cost: ModelCost) -> str:
     return (
-        f"{cost.design}, {cost.run.phase}: {_number(cost.time_us / 1e3)} ms, "
-        f"{_number(cost.energy_pj.total / 1e9)} mJ ({cost.energy_pj.provenance})"
+        f"{cost.design}, {cost.run.phase}: {number(cost.time_us / 1e3)} ms, "
+        f"{number(cost.energy_pj.total / 1e9)} mJ ({cost.energy_pj.provenance})"
     )
 
 

@@ -223,10 +223,12 @@ def compare_models(
 ) -> list[ModelCost]:
     """Return what steps of models cost on several designs at one clock, run by run.
 
-    ``designs`` are by default ``compared_designs``; the other arguments are ``model_cost``'s.
+    Of a design with MACs the structure that takes less energy is taken: a baseline is the better
+    one. ``designs`` are by default ``compared_designs``; the other arguments are ``model_cost``'s.
     """
-    return [
-        model_cost(
+
+    def cost(spec: DesignSpec, run: ModelRun) -> ModelCost:
+        return model_cost(
             spec,
             run,
             technology=technology,
@@ -234,9 +236,17 @@ def compare_models(
             system=system,
             array_energy=array_energy,
         )
+
+    return [
+        least_energy(cost(one, run) for one in mac_structures(spec))
         for run in runs
         for spec in designs or compared_designs()
     ]
+
+
+def least_energy(costs: Iterable[ModelCost]) -> ModelCost:
+    """Return the cost of the least energy over layers with weights; the first of equals."""
+    return min(costs, key=lambda one: one.linear_energy_pj.total)
 
 
 @singledispatch
