@@ -67,6 +67,11 @@ class Operating:
         return self.cost.area_um2.total + self.cost.memory_um2.total
 
     @property
+    def cells_um2(self) -> float:
+        """Cells alone."""
+        return self.cost.area_um2.total
+
+    @property
     def time_us(self) -> float:
         """Time of the engine, every input always there."""
         return self.run.cycles / self.cost.clock_mhz
@@ -80,6 +85,19 @@ class Operating:
     def energy_pj_per_mac(self) -> float | None:
         """Energy of the engine per multiply-accumulate of the workload."""
         return None if self.energy_pj is None else self.energy_pj / self.run.macs
+
+    @property
+    def cells_pj_per_mac(self) -> float | None:
+        """Energy of the cells alone per multiply-accumulate of the workload."""
+        if self.cost.energy_pj is None:
+            return None
+        return math.fsum(self.cells_pj.values()) / self.run.macs
+
+    @property
+    def cells_pj(self) -> dict[str, float]:
+        """Energy by component, memories left out; empty where no gate-level run tells it."""
+        parts = {} if self.cost.energy_pj is None else self.cost.energy_pj.parts
+        return {name: part for name, part in parts.items() if not name.startswith("memory ")}
 
     @property
     def gmacs_per_s(self) -> float:

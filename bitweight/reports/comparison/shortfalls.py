@@ -48,7 +48,9 @@ _SCOPE = Note(
         "Published ratios are of other libraries, synthesised by commercial tools that retime and "
         "size across blocks. Ours are of whole engines as a user instantiates them, with feeding, "
         "control and drain, as cells after an open synthesis without retiming and without wires; "
-        "the parts that both designs share dilute what the processing elements gain. Each MAC "
+        "the parts that both designs share dilute what the processing elements gain. Memories are "
+        "left out on both sides: an engine that holds an operand would else be charged for what "
+        "another one is sent. Each MAC "
         "baseline is the smaller of multiplier-then-adder and fused MAC at every clock."
     ),
 )
@@ -58,7 +60,7 @@ def _area_note(pair: Pair, goal: Published, short: Sequence[Ratio], of: int) -> 
     sentences = [
         f"{_title(ratio)}: {ratio.area:.2f} = clock {ratio.clock:.2f} x work per clock "
         f"{ratio.work:.2f} / area {ratio.size:.2f}{_added(ratio, _parts_um2)}; the clock is "
-        f"limited from {_limit(ratio)}."
+        f"limited from {_limit(ratio)}{_with_memories(ratio, ratio.area_with_memories)}."
         for ratio in short
     ]
     return Note(
@@ -70,7 +72,7 @@ def _area_note(pair: Pair, goal: Published, short: Sequence[Ratio], of: int) -> 
 def _energy_note(pair: Pair, goal: Published, short: Sequence[Ratio], of: int) -> Note:
     sentences = [
         f"{_title(ratio)}: {ratio.energy:.2f}{_added(ratio, _parts_pj)}{_registers(ratio)}"
-        f"{_glitches(ratio)}."
+        f"{_glitches(ratio)}{_with_memories(ratio, ratio.energy_with_memories)}."
         for ratio in short
     ]
     return Note(
@@ -89,14 +91,17 @@ def _title(ratio: Ratio) -> str:
     return title(ratio.data.technology)
 
 
-def _parts_um2(which: Operating) -> dict[str, float]:
-    memories = {f"memory {name}": v for name, v in which.cost.memory_um2.parts.items()}
-    return {**which.cost.area_um2.parts, **memories}
+def _parts_um2(which: Operating) -> Mapping[str, float]:
+    return which.cost.area_um2.parts
 
 
 def _parts_pj(which: Operating) -> dict[str, float]:
-    assert which.cost.energy_pj is not None, "activity was given"
-    return {name: v / which.run.macs for name, v in which.cost.energy_pj.parts.items()}
+    return {name: part / which.run.macs for name, part in which.cells_pj.items()}
+
+
+def _with_memories(ratio: Ratio, value: float | None) -> str:
+    """Say what a ratio is with the memories that one of the two holds."""
+    return f"; {value:.2f} with memories" if ratio.has_memories and value is not None else ""
 
 
 def _added(ratio: Ratio, parts: Parts) -> str:

@@ -7,6 +7,7 @@ import pytest
 from made_up_data import SLOTS, made_up
 
 from bitweight.cost_models import Provenance
+from bitweight.cost_models.cost import Figure
 from bitweight.cost_models.measurements import BlockEnergy, EnergyPoint
 from bitweight.cost_models.published import Evidence, Published
 from bitweight.reports.comparison.operating import (
@@ -120,6 +121,26 @@ def test_a_ratio_is_the_product_of_its_factors() -> None:
     assert at_best.area == pytest.approx(500 / 250 * cycles / (150 / 100))
     assert at_equal.clock == 1
     assert at_best.energy == pytest.approx(2 / 3 / 4, rel=0.02)  # four digits of 3 pJ for one of 2
+
+
+def test_memories_are_left_out_of_ratios_and_counted_beside_them() -> None:
+    ratio = both()[0]
+    cost = ratio.optimised.cost
+    assert cost.energy_pj is not None
+    parts = {**cost.energy_pj.parts, "memory 64x8": cost.energy_pj.total}
+    memory = Figure(
+        parts={"64x8": cost.area_um2.total}, provenance=Provenance.PUBLISHED, source="macros"
+    )
+    held = replace(cost, memory_um2=memory, energy_pj=replace(cost.energy_pj, parts=parts))
+    other = replace(ratio, optimised=replace(ratio.optimised, cost=held))
+    assert (other.area, other.energy) == (ratio.area, pytest.approx(ratio.energy))
+    assert other.has_memories
+    assert not ratio.has_memories
+    assert other.area_with_memories == pytest.approx(ratio.area / 2)
+    assert other.energy_with_memories == pytest.approx((ratio.energy or 0) / 2)
+    assert other.area_provenance is Provenance.MEASURED
+    beyond = replace(other, pair=replace(other.pair, area=goal(99.0)))
+    assert f"{other.area_with_memories:.2f} with memories" in notes([beyond])[0].text
 
 
 def test_a_pair_needs_both_designs() -> None:
