@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bitweight.cost_models.cell_library import CellLibrary, read_library
-from bitweight.cost_models.measurements import Measurements, NetlistPoint, load
+from bitweight.cost_models.measurements import Measurements, NetlistPoint, load, shipped
 from bitweight.cost_models.synthesis import yosys_version
 from bitweight.cost_models.technology import TECHNOLOGIES, Technology
 from bitweight.cost_models.timing import sta_version
@@ -91,11 +91,19 @@ def characterise(
         verilog = source(*address)
         if _is_there(held, address, sha256(verilog.verilog.encode()).hexdigest(), targets_ns):
             continue
-        recipes = recipes_for(address, load(out).netlists)
+        recipes = recipes_for(address, _known(technology, out))
         points = measure(address, verilog, library, recipes, targets_ns=targets_ns)
         add_netlists(out, points, addresses)
         on_points(points)
     on_done(len(addresses), len(addresses))
+
+
+def _known(technology: str, out: Path) -> list[NetlistPoint]:
+    """Return what is measured of PEs: in the file, else in what is shipped of the technology."""
+    own = load(out).netlists
+    measured = {(point.design, point.settings) for point in own}
+    others = shipped(technology).netlists if technology in TECHNOLOGIES else ()
+    return [*own, *(p for p in others if (p.design, p.settings) not in measured)]
 
 
 def _is_there(

@@ -83,6 +83,22 @@ def test_a_run_stopped_anywhere_goes_on_without_loss_or_repetition(
         assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
+def test_an_engine_measured_alone_takes_the_recipes_of_the_shipped_pe(
+    flow: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: list[set[str]] = []
+
+    def recipes_for(address: Address, measured: Sequence[NetlistPoint]) -> tuple[()]:
+        given.append({point.design for point in measured})
+        return ()
+
+    monkeypatch.setattr(run, "recipes_for", recipes_for)
+    characterise("sg13g2", LIBRARY, ADDRESSES[:1], tmp_path / "fresh.jsonl")
+    characterise("own", LIBRARY, ADDRESSES[:1], tmp_path / "own.jsonl")
+    assert "pe:carry_save" in given[0]
+    assert given[1] == set()
+
+
 def test_designs_may_be_added_in_any_order(flow: SimpleNamespace, tmp_path: Path) -> None:
     out = tmp_path / "own.jsonl"
     characterise("own", LIBRARY, ADDRESSES[2:], out)
