@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitweight.cost_models.held_memories import held_memories
 from bitweight.cost_models.least_squares import solve_nonnegative
 from bitweight.cost_models.measurements import (
     Measurements,
@@ -246,43 +247,25 @@ def small_netlists(name: str, data: Measurements) -> tuple[NetlistPoint, ...]:
     return ()
 
 
-def memory_sizes(
-    spec: DesignSpec, default: NetlistPoint, points: Sequence[NetlistPoint]
-) -> tuple[Memory, ...]:
-    """Return the memories of ``spec``: words, width and copies grow as in the small netlists.
+def memory_sizes(spec: DesignSpec, default: DesignSpec, point: NetlistPoint) -> tuple[Memory, ...]:
+    """Return the memories of ``spec`` that are memories in a netlist of another size.
 
     Args:
         spec: The wished size.
-        default: A netlist of the design at the size that was measured.
-        points: As for ``area_ratios``.
+        default: The same design at the size that was measured.
+        point: A netlist of that.
 
     Raises:
-        ValueError: If they do not grow in proportion to what the array is built of.
+        ValueError: If the netlist has other memories than its design holds.
     """
-    wanted = np.array(list(_counts(spec).values()), dtype=float)
-    matrix = _matrix(points)
+    old = held_memories(default)
+    both = [pair for pair in zip(held_memories(spec), old, strict=True) if pair[1].is_memory]
+    if [was for _, was in both] != [(m.words, m.width, m.copies) for m in point.memories]:
+        raise ValueError(f"Memories of {default.name} must be as it holds them: {old!r}")
     return tuple(
-        Memory(
-            module=memory.module,
-            **{
-                field: _grown(spec, matrix, [getattr(p.memories[i], field) for p in points], wanted)
-                for field in ("words", "width", "copies")
-            },
-        )
-        for i, memory in enumerate(default.memories)
+        Memory(module=memory.module, words=held.words, width=held.width, copies=held.copies)
+        for memory, (held, _) in zip(point.memories, both, strict=True)
     )
-
-
-def _grown(
-    spec: DesignSpec, matrix: NDArray[np.float64], sizes: Sequence[int], wanted: NDArray[np.float64]
-) -> int:
-    share, deviation = solve_nonnegative(matrix, np.array(sizes, dtype=float))
-    if deviation > 1e-6:
-        raise ValueError(
-            f"Memories of {spec.name} must grow in proportion to its array to be composed; "
-            "measure this size with `bitweight characterise`"
-        )
-    return round(float(np.dot(share, wanted)))
 
 
 def default_size(spec: DesignSpec) -> DesignSpec:

@@ -148,7 +148,7 @@ def _build(spec: DesignSpec, data: Measurements, clock_mhz: float) -> _Build:
     """Return the smallest netlist of an engine that runs at a clock, or one of another size."""
     wished, default = address(spec), default_size(spec)
     own = _of(data.netlists, wished)
-    is_fast_enough = any(point.delay_ns <= 1000 / clock_mhz for point in own)
+    is_fast_enough = any(_runs_at(point, clock_mhz) for point in own)
     can_compose = default != spec and bool(_of(data.netlists, address(default)))
     if can_compose and not is_fast_enough:
         return _compose(spec, default, data, clock_mhz)
@@ -189,8 +189,7 @@ def _fastest_enough(
     """Return the smallest netlist that runs at the clock."""
     if not points:
         raise ValueError(_missing("netlist", wished, data))
-    period_ns = 1000 / clock_mhz
-    fitting = [point for point in points if point.delay_ns <= period_ns]
+    fitting = [point for point in points if _runs_at(point, clock_mhz)]
     if not fitting:
         limit = 1000 / min(point.delay_ns for point in points)
         raise ValueError(
@@ -198,6 +197,11 @@ def _fastest_enough(
             f"{math.floor(limit * 10) / 10:g} MHz, not {clock_mhz:g} MHz"
         )
     return min(fitting, key=lambda point: (point.area_um2, point.delay_ns, point.recipe))
+
+
+def _runs_at(point: NetlistPoint, clock_mhz: float) -> bool:
+    """Tell whether a netlist runs at a clock, which may be its own limit, rounded."""
+    return point.delay_ns * clock_mhz <= 1000 * (1 + 1e-9)
 
 
 def _missing(what: str, wished: Address, data: Measurements) -> str:
@@ -236,7 +240,7 @@ def _compose(spec: DesignSpec, default: DesignSpec, data: Measurements, clock_mh
         ratios=area_ratios(spec, default, small),
         played=played,
         cells=spec.peak_macs / default.peak_macs,
-        memories=memory_sizes(spec, point, small),
+        memories=memory_sizes(spec, default, point),
         provenance=Provenance.COMPOSED,
     )
 

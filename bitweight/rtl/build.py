@@ -6,7 +6,7 @@ places is therefore a ``Part``: converted once, and placed as an instance of tha
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property, singledispatch
 from typing import Any, NamedTuple
 
@@ -108,7 +108,7 @@ def _plain_names(text: str) -> str:
 
 
 class MemoryBlock(NamedTuple):
-    """A memory in emitted Verilog: one read and one write port, ``copies`` of them alike."""
+    """A memory in emitted Verilog: one read and one write port, ``copies`` alike in the design."""
 
     module: str
     words: int
@@ -119,6 +119,7 @@ class MemoryBlock(NamedTuple):
 def memories(verilog: str) -> list[MemoryBlock]:
     """List the memories of ``verilog`` that are deeper than 16 words, by module and size."""
     found: Counter[tuple[str, int, int]] = Counter()
+    children = instances(verilog)
     module = ""
     for line in verilog.splitlines():
         if match := re.match(r"module (\w+)", line):
@@ -126,7 +127,26 @@ def memories(verilog: str) -> list[MemoryBlock]:
         elif match := re.match(r"  reg \[(\d+):0\] \S+ \[(\d+):0\];", line):
             found[module, int(match[2]) + 1, int(match[1]) + 1] += 1
     return [
-        MemoryBlock(module, words, width, count)
+        MemoryBlock(module, words, width, count * _standing(module, children))
         for (module, words, width), count in found.items()
         if words > _FLIP_FLOP_WORDS
     ]
+
+
+def instances(verilog: str) -> dict[str, Counter[str]]:
+    """Return, for each module of emitted Verilog, how often it instantiates which other ones."""
+    children: dict[str, Counter[str]] = {}
+    module = ""
+    for line in verilog.splitlines():
+        if match := re.match(r"module (\w+)", line):
+            module = match[1]
+            children[module] = Counter()
+        elif match := re.match(r"  (\w+)\s+\\?[^\s=]+ +\($", line):
+            children[module][match[1]] += 1
+    return children
+
+
+def _standing(module: str, children: Mapping[str, Counter[str]]) -> int:
+    """Return how often a module stands in a design; a module that nobody instantiates, once."""
+    above = [(parent, counts[module]) for parent, counts in children.items() if counts[module]]
+    return sum(count * _standing(parent, children) for parent, count in above) if above else 1

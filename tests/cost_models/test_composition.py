@@ -15,6 +15,7 @@ from bitweight.cost_models.composition import (
     quantities,
     size_fields,
 )
+from bitweight.cost_models.held_memories import held_memories
 from bitweight.cost_models.measurements import Block, Measurements, Memory, NetlistPoint
 from bitweight.sim import DESIGNS, design
 from bitweight.sim.catalog import address
@@ -42,7 +43,11 @@ def built(spec: DesignSpec, rows: int, cols: int) -> NetlistPoint:
             replace(UNIT, module=f"{TOP}_cell", instances=rows * cols, area_um2=20.0),
             replace(UNIT, module=f"{TOP}_skew_3", area_um2=5.0 * rows * (rows - 1) / 2),
         ),
-        memories=(Memory(module=TOP, words=32 + rows, width=8 * cols, copies=cols),),
+        memories=tuple(
+            Memory(module=TOP, words=held.words, width=held.width, copies=held.copies)
+            for held in held_memories(spec)
+            if held.is_memory
+        ),
     )
 
 
@@ -63,18 +68,23 @@ def test_areas_that_grow_as_arrays_do_are_composed_exactly(rows: int, cols: int)
 
 
 def test_a_composed_size_is_costed_with_its_memories() -> None:
+    default = design("systolic_ws/mac")
+    small = [
+        built(spec, getattr(spec, "rows"), getattr(spec, "cols"))  # noqa: B009 - as above
+        for spec in calibration_sizes(default)
+    ]
     data = Measurements(
-        technology="sg13g2",
-        header={},
-        netlists=(built(DEFAULT, 16, 16), *SMALL),
-        energies=(),
+        technology="sg13g2", header={}, netlists=(built(default, 16, 16), *small), energies=()
     )
-    cost = estimate(design(NAME, ["rows=8", "cols=32"]), data, clock_mhz=100)
+    wide = design("systolic_ws/mac", ["rows=8", "cols=32"])
+    cost = estimate(wide, data, clock_mhz=100)
     assert cost.area_um2.provenance is Provenance.COMPOSED
     assert cost.area_um2.total == pytest.approx(1056 + 20 * 256 + 5 * 28)
-    assert list(cost.memory_um2.parts) == ["40x256"]
+    held = held_memories(wide)
+    assert list(cost.memory_um2.parts) == [f"{one.words}x{one.width}" for one in held]
+    assert [one.copies for one in held] == [32, 32]
     with pytest.raises(ValueError, match="must come from a netlist"):
-        estimate(design(NAME, ["rows=8", "pe.acc_width=40"]), data, clock_mhz=100)
+        estimate(design("systolic_ws/mac", ["rows=8", "pe.acc_width=40"]), data, clock_mhz=100)
 
 
 def test_a_size_whose_own_netlist_is_too_slow_is_composed_of_a_faster_one() -> None:

@@ -185,6 +185,16 @@ def test_memories_are_told_apart_by_module_and_size() -> None:
     assert memories(text) == [MemoryBlock("one", 20, 8, 2), MemoryBlock("two", 256, 16, 1)]
 
 
+def test_memories_of_a_module_that_stands_often_are_counted_as_often() -> None:
+    text = (
+        "module leaf (clk);\n  reg [7:0] x [19:0];\nendmodule\n"
+        "module middle (clk);\n  leaf one (\n  );\n  leaf two (\n  );\nendmodule\n"
+        "module top (clk);\n  middle \\a.b  (\n  );\n  middle c (\n  );\n  leaf d (\n  );\n"
+        "endmodule\n"
+    )
+    assert memories(text) == [MemoryBlock("leaf", 20, 8, 5)]
+
+
 def test_what_is_no_spec_is_refused_by_its_type() -> None:
     with pytest.raises(TypeError, match=r"^No RTL generator takes a int; see sim\.catalog"):
         component(3)

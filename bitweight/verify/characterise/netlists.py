@@ -4,14 +4,12 @@ Modules that keep their identity are the top, what it instantiates, and every mo
 more than once in another one: cells, PEs, columns. All else is flattened into its parent.
 """
 
-import re
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bitweight.cost_models.measurements import Memory
 from bitweight.cost_models.synthesis import Source
-from bitweight.rtl.build import component, emit, emit_top, memories, module_name
+from bitweight.rtl.build import component, emit, emit_top, instances, memories, module_name
 from bitweight.rtl.pe.digit import DigitList
 from bitweight.sim.catalog import ENGINES, design
 from bitweight.sim.pe.digit import SparseDigitSpec
@@ -99,14 +97,8 @@ def modules(verilog: str, top: str) -> tuple[frozenset[str], frozenset[str]]:
         Those that stand once, the top among them, or are made of others; and the leaves that stand
         more than once.
     """
-    children: dict[str, Counter[str]] = defaultdict(Counter)
-    module = ""
-    for line in verilog.splitlines():
-        if match := re.match(r"module (\w+)", line):
-            module = match[1]
-        elif match := re.match(r"  (\w+)\s+\\?[^\s=]+ \($", line):
-            children[module][match[1]] += 1
+    children = instances(verilog)
     repeated = {name for counts in children.values() for name, count in counts.items() if count > 1}
     kept = {top, *children[top], *repeated}
-    leaves = {name for name in repeated if kept.isdisjoint(children[name])}
+    leaves = {name for name in repeated if kept.isdisjoint(children.get(name, ()))}
     return frozenset(kept - leaves), frozenset(leaves)
