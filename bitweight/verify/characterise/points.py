@@ -48,8 +48,8 @@ _IN_FORMATS = (
 
 def addresses(technology: str) -> list[Address]:
     """Return all that is measured in a technology, in the order of its data file."""
-    small = _calibration() if technology == CALIBRATED_IN else ()
-    every = [*_pes(), *_engines(), *_fused(), *_in_formats(), *small]
+    others = (*_in_formats(), *_calibration()) if technology == CALIBRATED_IN else ()
+    every = [*_pes(), *_engines(), *_fused(), *others]
     return list(dict.fromkeys(every))
 
 
