@@ -25,11 +25,11 @@ _DESIGNS = tuple(dict.fromkeys(name for pair in PAIRS for name in (pair.baseline
 _HEAD = """# Optimised engines against their baselines
 
 How many times the baseline's throughput per area, and its multiply-accumulates per energy, an
-optimised engine reaches, from netlists of both. `bitweight compare {designs} -o page` makes the
-same numbers and draws them.
+optimised engine reaches, from netlists of both. `bitweight compare -o page` makes the same numbers
+and draws them.
 
-- Work: all {layers} integer layers of the shipped example ({model}, {m} tokens), with the model's
-  own operands.
+- Work: all {layers} integer layers of the shipped example ({model},
+  {m} tokens), with the model's own operands.
 - *best*: each engine at its own clock of greatest throughput per area. *equal*: both at the
   baseline's. *Published* is arXiv 2503.06342v1, abstract, 28 nm; in brackets the ratio of its
   released reports (SAED 32 nm).
@@ -38,6 +38,9 @@ same numbers and draws them.
   that an engine holds are counted too, where one of the two does. Energies are of gate-level runs
   on a tile of a real layer, without glitches, wires and clock tree, scaled to each layer's own
   event counts.
+- Column engines hold a tile of `b` and rows of `a` in memories, a copy of `b` for every PE that
+  walks by itself; `bit_slice/laconic` is sent both for every tile. Neither scope is fair alone:
+  cells leave out what the copies cost, memories leave out the buffers that feed the other one.
 
 {tables}
 ## What falls short, and why
@@ -67,7 +70,6 @@ def page(known: Sequence[Ratio]) -> str:
         by_pair.setdefault(ratio.pair, []).append(ratio)
     told = [f"**{note.title}.**\n{note.text}\n" for note in notes(known)]
     return _HEAD.format(
-        designs=" ".join(_DESIGNS),
         layers=len(trace.integer_layers),
         model=trace.model,
         m=first.m,
