@@ -55,6 +55,8 @@ docs: install
 	$(BIN)/python -m bitweight.reports.digit_clocks docs/column_engines.md
 	$(BIN)/python -m bitweight.reports.weight_formats docs/formats.md
 	$(BIN)/python -m bitweight.reports.fpga docs/fpga.md
+	$(BIN)/python -m bitweight.reports.engine_ratios docs/engine_ratios.md
+	$(BIN)/python -m bitweight.reports.whole_models docs/whole_models.md
 
 format: install
 	$(BIN)/ruff check --fix $(FILES)
