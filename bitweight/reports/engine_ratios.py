@@ -39,8 +39,8 @@ and draws them.
   on a tile of a real layer, without glitches, wires and clock tree, scaled to each layer's own
   event counts.
 - Column engines hold a tile of `b`, once for every column that walks by itself, and rows of `a` in
-  memories; `bit_slice/laconic` is sent both for every tile. Neither scope is fair alone: cells leave
-  out what the copies cost, memories leave out the buffers that feed the other one.
+  memories; `bit_slice/laconic` is sent both for every tile. Neither scope is fair alone: cells
+  leave out what the copies cost, memories leave out the buffers that feed the other one.
 
 {tables}
 ## What falls short, and why
