@@ -111,18 +111,20 @@ class Ratio:
         """Return the netlist that stands behind one of the two."""
         return netlist_of(which, self.data)
 
+    def netlists(self, which: Operating) -> list[NetlistPoint]:
+        """Return all netlists of one of the two."""
+        return netlists_of(which, self.data)
+
+
+def netlists_of(which: Operating, data: Measurements) -> list[NetlistPoint]:
+    """Return the netlists of a design, of the size that its cost was composed from if it was."""
+    own = {address(which.spec), address(default_size(which.spec))}
+    return [point for point in data.netlists if (point.design, point.settings) in own]
+
 
 def netlist_of(which: Operating, data: Measurements) -> NetlistPoint:
-    """Return the netlist behind a cost: the design's of that very delay, the smallest of several.
-
-    It is of the size that the cost was composed from, where it was.
-    """
-    own = {address(which.spec), address(default_size(which.spec))}
-    found = [
-        point
-        for point in data.netlists
-        if (point.design, point.settings) in own and point.delay_ns == which.cost.delay_ns
-    ]
+    """Return the netlist behind a cost: the one of that very delay, the smallest of several."""
+    found = [p for p in netlists_of(which, data) if p.delay_ns == which.cost.delay_ns]
     return min(found, key=lambda point: point.area_um2)
 
 
