@@ -170,10 +170,13 @@ def _edges(dimensions: int) -> Iterable[tuple[int, ...]]:
 
 
 def components(point: NetlistPoint) -> dict[str, float]:
-    """Return the area of a netlist by component: modules alike but for a number are one."""
+    """Return the area of a netlist by component: modules alike but for a number are one.
+
+    Modules of wires alone are none.
+    """
     top = point.blocks[0].module
     areas: dict[str, float] = {}
-    for block in point.blocks:
+    for block in (block for block in point.blocks if block.cells):
         name = component(top, block.module)
         areas[name] = areas.get(name, 0.0) + block.instances * block.area_um2
     return areas

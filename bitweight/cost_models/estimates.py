@@ -306,6 +306,7 @@ def _with_energy(cost: Cost, build: _Build, data: Measurements, activity: Activi
         name: growth.get(name, 1.0) * rate.over(clocks, activity.digits / build.cells)
         for name, rate in events.energies_pj.items()
     }
+    parts = {name: part for name, part in parts.items() if part or name in build.areas}
     provenances = [Provenance.MEASURED if measured == build.point else Provenance.COMPOSED]
     provenances += [build.provenance]
     for memory, was in zip(build.memories, measured.memories, strict=True):

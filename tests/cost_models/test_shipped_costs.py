@@ -148,7 +148,7 @@ def _check(cost: Cost) -> None:
         assert figure.source
         for name, part in figure.parts.items():
             assert math.isfinite(part), name
-            assert part >= 0, name
+            assert part > 0, name
     for value in (cost.area_um2.total, cost.delay_ns, cost.leakage_mw, cost.energy_pj_per_mac):
         assert value is not None
         assert math.isfinite(value)
