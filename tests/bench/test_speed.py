@@ -51,13 +51,11 @@ def test_the_kernel_takes_at_most_twice_the_time_of_a_float32_product(
     assert ours <= 2 * theirs
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", [name for name in DESIGNS if not DESIGNS[name].data_dependent])
 def test_cycles_of_a_large_layer_take_under_a_tenth_of_a_second(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec: Any = DESIGNS[name]
-    if spec.data_dependent:
-        pytest.skip("its cycles need operands")
     if hasattr(spec, "cols"):
         spec = replace(spec, rows=32, cols=32)
     # Packed formats want whole blocks.

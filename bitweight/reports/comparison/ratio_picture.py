@@ -49,8 +49,8 @@ def picture(found: Sequence[Ratio], facts: Facts) -> Picture:
             "optimised engine reaches: large mark at each one's own best clock (greatest "
             "throughput per area), small grey mark with both at the baseline's; the numbers are in "
             "that order. The diamond is published. Right of 1 is better than the baseline. Of "
-            "cells, as published ratios are: memories that an engine holds are left out here, and "
-            "counted in columns of the data beside these."
+            "cells: memories that an engine holds are left out here, and counted in columns of the "
+            "data and in the paragraphs below. What the paper's abstract counts is not known."
         ),
         facts=facts,
         columns=COLUMNS,

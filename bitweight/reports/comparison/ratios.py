@@ -1,7 +1,8 @@
 """Optimised designs against their baselines, next to the ratios that were published for them.
 
-Published ratios are of cells: memories are left out on both sides, since one engine may hold an
-operand that another one is sent from outside. Ratios with memories stand beside them.
+Ratios are of cells, as the released reports of the paper are; what its abstract counts is not
+known. One engine may hold an operand in memories that another one is sent from outside, so ratios
+with memories stand beside them, and a published one is reached only if both reach it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -141,6 +141,10 @@ def test_memories_are_left_out_of_ratios_and_counted_beside_them() -> None:
     assert other.area_provenance is Provenance.MEASURED
     beyond = replace(other, pair=replace(other.pair, area=goal(99.0)))
     assert f"{other.area_with_memories:.2f} with memories" in notes([beyond])[0].text
+    # Cells alone reach this goal, cells and memories do not.
+    between = replace(other, pair=replace(other.pair, area=goal(0.75 * ratio.area)))
+    assert "throughput per area" in notes([between])[0].title
+    assert "of which it holds" in notes([between])[0].text
 
 
 def test_a_pair_needs_both_designs() -> None:
