@@ -169,6 +169,22 @@ def test_a_register_that_leaves_through_many_ports_drives_each_by_a_buffer(
     assert bits == [tuple(leaf["netnames"][port]["bits"]) for port in ports]
 
 
+def test_a_gate_that_drives_many_others_through_modules_is_buffered(library: CellLibrary) -> None:
+    gates = {f"g{i}": {"type": "INV", "connections": {"A": [2], "Y": [10 + i]}} for i in range(40)}
+    leaf = {
+        "ports": {"a": {"direction": "input", "bits": [2]}},
+        "netnames": {},
+        "cells": gates,
+    }
+    driver = {"type": "INV", "connections": {"A": [3], "Y": [4]}}
+    inside = {"type": "leaf", "port_directions": {"a": "input"}, "connections": {"a": [4]}}
+    leaves = {f"l{i}": {**inside, "connections": {"a": [4]}} for i in range(2)}
+    top = {"ports": {}, "netnames": {}, "cells": {"d": driver, **leaves}}
+    assert limit_fanout({"leaf": leaf, "top": top}, "top", library) == 2
+    assert [one["connections"]["a"] for one in leaves.values()] != [[4], [4]]
+    assert limit_fanout({"leaf": leaf, "top": {**top, "cells": {"d": driver}}}, "top", library) == 0
+
+
 def test_modules_around_the_leaves_are_mapped_to_be_fast(
     library: CellLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
